@@ -1,0 +1,232 @@
+"""The nouns everyone shares: who asks, for what, what it would do, and what was said.
+
+Everything here is a frozen value without behaviour beyond itself. Nothing here
+imports asyncio, sockets or a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+NOTHING: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+class Kind(StrEnum):
+    """What sort of caller a principal is."""
+
+    AGENT = "agent"
+    PERSON = "person"
+    SERVICE = "service"
+
+
+class Effect(StrEnum):
+    """What running an action does to an object.
+
+    UNKNOWN is what could not be read to its last byte; no rule that allows
+    something else allows it.
+    """
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+    DESTROY = "destroy"
+    CREATE = "create"
+    ALTER = "alter"
+    GRANT = "grant"
+    EXECUTE = "execute"
+    EXPORT = "export"
+    CONFIGURE = "configure"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling. Identity is *issuer* and *subject* together.
+
+    *credential* names the token or key that proved it (its id, never the
+    secret); *expires* is Unix time in seconds, None for "does not".
+    *actor* is on whose behalf, where the token says so.
+    """
+
+    subject: str
+    kind: Kind
+    groups: frozenset[str] = frozenset()
+    issuer: str = "vedette"
+    email: str | None = None
+    actor: str | None = None
+    credential: str = ""
+    expires: float | None = None
+
+    @property
+    def id(self) -> str:
+        """Issuer and subject in one string; what "the same principal" means."""
+        return f"{self.issuer}#{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A configured thing to reach, as policy sees it (no credential, no address)."""
+
+    name: str
+    protocol: str
+    labels: Mapping[str, str] = NO_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One effect on one object.
+
+    *object* is a qualified name: ``public.customers`` for relations, and
+    ``kind:name`` for the rest (``function:public.f``, ``setting:search_path``,
+    ``role:bob``, ``database:app``, ``schema:audit``, ``program:/bin/sh``,
+    ``file:/etc/passwd``). Empty means no particular object (``SELECT 1``).
+
+    *resolved* is False where the schema could not be found out: the name then
+    stands bare, denying and holding rules match it in any schema, and allowing
+    rules that name objects do not match it.
+
+    *implied* marks what follows from another touch (the tables behind a view):
+    it needs no permission of its own, yet every denial or hold on it counts.
+    """
+
+    effect: Effect
+    object: str = ""
+    resolved: bool = True
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to be judged: a statement, a command, a request, a tool call.
+
+    *parameters* are the values bound to *text*, rendered as text (None is SQL
+    NULL; what cannot be rendered as text is ``\\x`` and hex). *facts* are what
+    conditions may ask about, by dialect: ``{"sql": {"unscoped": True, ...}}``.
+    *state* is what the session carries that changes the meaning of *text*
+    (role, search_path, database, ...), sorted by name. *reason* says, where a
+    touch is UNKNOWN, what could not be read.
+    """
+
+    protocol: str
+    kind: str
+    text: str
+    touches: tuple[Touch, ...]
+    parameters: tuple[str | None, ...] = ()
+    facts: Mapping[str, Mapping[str, object]] = NOTHING
+    state: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+    @property
+    def effects(self) -> frozenset[Effect]:
+        return frozenset(touch.effect for touch in self.touches)
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        return tuple(sorted({touch.object for touch in self.touches if touch.object}))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is put to policy: this principal, this resource, this action."""
+
+    principal: Principal
+    resource: Resource
+    action: Action
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRule:
+    """An obligation: hide these in whatever comes back.
+
+    Exactly one of *entities* (detector names, by content) and *columns*
+    (globs on ``schema.table.column``) is non-empty. *keep* is how many
+    characters ``partial`` leaves.
+    """
+
+    rule: str
+    strategy: Literal["redact", "partial", "hash", "null"] = "redact"
+    entities: frozenset[str] = frozenset()
+    columns: tuple[str, ...] = ()
+    keep: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An obligation: no more than this many rows or bytes come back, per scope."""
+
+    rule: str
+    rows: int | None = None
+    bytes: int | None = None
+    per: Literal["session", "action"] = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Refused. *code* is stable (``policy.denied``, ``approval.expired``, ...);
+    *rule*, *reason* and *hint* are for the caller to read."""
+
+    rule: str
+    reason: str
+    hint: str = ""
+    code: str = "policy.denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait for people. Turns into a Deny after *patience* seconds.
+
+    *approvers* are groups, of which *count* different people must approve. In
+    mode ``wait`` the caller waits; in mode ``ticket`` it is refused with a
+    ticket id, and the identical action passes once approved, *uses* times,
+    within *patience* of the approval. *locks* permits waiting inside a
+    transaction that may hold locks. Obligations apply once approved.
+    """
+
+    rule: str
+    reason: str
+    approvers: frozenset[str] = frozenset()
+    count: int = 1
+    patience: float = 900.0
+    mode: Literal["wait", "ticket"] = "wait"
+    uses: int = 1
+    locks: bool = False
+    masks: tuple[MaskRule, ...] = ()
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """May pass, under these obligations.
+
+    *observed* is the verdict that an observing (not enforcing) policy would
+    have given; it is recorded and shown, not acted on. *approval* is the id
+    of the hold that people approved, where one was needed.
+    """
+
+    rule: str
+    masks: tuple[MaskRule, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    observed: Deny | Hold | None = None
+    approval: str = ""
+
+
+Verdict = Allow | Hold | Deny
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict and where it came from: the policy version, and who said what.
+
+    *opinions* lists (rule, verdict word, touch text) for ``policy explain``;
+    it is empty on the hot path.
+    """
+
+    verdict: Verdict
+    policy: str = ""
+    opinions: tuple[tuple[str, str, str], ...] = field(default=())

@@ -1,0 +1,1 @@
+"""PostgreSQL, protocol versions 3.0 and 3.2."""
