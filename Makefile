@@ -1,0 +1,71 @@
+# Ten commands to know. Each prepares what it needs; none needs anything installed by hand
+# beyond Python 3.11+ (and, on Debian, make).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+AGENT := .venv-agent
+BIN := $(VENV)/bin
+export PYTHON
+# Nothing that the machine prefers for itself may leak into a run.
+export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONHASHSEED := random
+
+.PHONY: help demo test check fix docs live bench fuzz lock clean prepare servers
+
+help:  ## Show these commands
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo:  ## An AutoGen agent works through the gateway (ASK=1: you approve; KEEP=1: leave it up)
+	@echo "vedette demo: preparing two environments, the gateway's and the agent's"
+	@if [ -x $(BIN)/pytest ]; then .ci/venv $(VENV) requirements/test.txt --package; \
+	 else .ci/venv $(VENV) requirements/demo.txt --package; fi & first=$$!; \
+	 .ci/venv $(AGENT) requirements/agent.txt; wait $$first
+	@exec $(BIN)/vedette demo --agent-python $(AGENT)/bin/python $(if $(ASK),--ask) $(if $(KEEP),--keep)
+
+prepare:
+	@echo "preparing"
+	@.ci/venv $(VENV) requirements/test.txt --package
+
+servers:
+	@.ci/packages "live tests over TLS, SCRAM-SHA-256-PLUS and client certificates" \
+	    "postgresql=/usr/lib/postgresql/*/bin/postgres"
+
+test: prepare servers  ## Lint, types and every test: exactly what CI runs
+	@echo "lint"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@echo "types"
+	@$(BIN)/mypy --no-error-summary
+	@echo "tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: test  ## The same as test
+
+fix: prepare  ## Format and repair what the linter can
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check .
+
+live: prepare servers  ## Only the tests that drive real servers and clients
+	@$(BIN)/python -m pytest -m live $(ARGS)
+
+fuzz: prepare  ## Fuzz the decoders for MINUTES (default 10)
+	@VEDETTE_FUZZ_SECONDS=$$(( $${MINUTES:-10} * 60 )) $(BIN)/python -m pytest tests/fuzz -p no:randomly \
+	    -o faulthandler_timeout=0 $(ARGS)
+
+bench: prepare servers  ## Ratios beside direct and pgbouncer (FULL=1: the long form)
+	@.ci/packages "the comparison with pgbouncer" pgbouncer=/usr/sbin/pgbouncer
+	@$(BIN)/python -m tests.bench $(if $(FULL),--full) $(ARGS)
+
+docs: prepare  ## Generate the pages that come from the code
+	@$(BIN)/python docs/generate.py
+
+lock: prepare  ## Write requirements/*.txt anew, nothing younger than four days
+	@.ci/lock $(VENV)/uv
+
+clean:  ## Remove what the commands above made
+	@rm -rf $(VENV) $(AGENT) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
