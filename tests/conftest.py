@@ -1,0 +1,7 @@
+"""What every test can ask for. The fixtures themselves live beside the servers they start."""
+
+from __future__ import annotations
+
+from tests.testbed.fixtures import database, pg15_tls, pg16, pg18, spare, tap
+
+__all__ = ["database", "pg15_tls", "pg16", "pg18", "spare", "tap"]
