@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.testbed.fixtures import database, pg15_tls, pg16, pg18, spare, tap
+from tests.testbed.fixtures import database, gateway, pg15_tls, pg16, pg18, spare, tap
 
-__all__ = ["database", "pg15_tls", "pg16", "pg18", "spare", "tap"]
+__all__ = ["database", "gateway", "pg15_tls", "pg16", "pg18", "spare", "tap"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import pytest
 
+from tests.testbed import gateway as gateways
 from tests.testbed import postgres
+from tests.testbed.gateway import Gateway
 from tests.testbed.postgres import Postgres
 from tests.testbed.tap import Tap, tapping
 
@@ -68,3 +70,34 @@ def tap() -> Iterator[Callable[[str, int], Tap]]:
     """Call it with a host and a port: a recording wire to there. See testbed/tap.py."""
     with contextlib.ExitStack() as stack:
         yield lambda host, port: stack.enter_context(tapping(host, port))
+
+
+class Starter(Protocol):
+    """What the fixture `gateway` gives: call it with the upstreams, and perhaps policies."""
+
+    def __call__(
+        self,
+        *upstreams: gateways.Upstream,
+        policies: Sequence[Mapping[str, Any]] = gateways.OPEN,
+        **sections: Mapping[str, Any],
+    ) -> Gateway: ...
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Starter]:
+    """Starts real gateway processes, each on a configuration of its own. See testbed/gateway.py."""
+    numbers = itertools.count(1)
+    with contextlib.ExitStack() as stack:
+
+        def start(
+            *upstreams: gateways.Upstream,
+            policies: Sequence[Mapping[str, Any]] = gateways.OPEN,
+            **sections: Mapping[str, Any],
+        ) -> Gateway:
+            folder = tmp_path / f"gateway{next(numbers)}"
+            folder.mkdir()
+            return stack.enter_context(
+                gateways.serving(gateways.write(folder, upstreams, policies, **sections))
+            )
+
+        yield start

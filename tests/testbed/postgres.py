@@ -204,10 +204,7 @@ def serve(
     home.chmod(0o777)
     data = home / "data"
     roles = ROLES + (TLS_ROLES if tls else ())
-    initdb = [
-        programs / "initdb",
-        "-D",
-        data,
+    options = [
         "-U",
         SUPERUSER,
         "-A",
@@ -215,8 +212,10 @@ def serve(
         "-E",
         "UTF8",
         "--locale=C.UTF-8",
+        "--no-sync",
+        "--no-instructions",
     ]
-    _quietly(processes.command([*initdb, "--no-sync", "--no-instructions"], drop=True), home)
+    _quietly(processes.command([programs / "initdb", "-D", data, *options], drop=True), home)
     chosen = dict(SETTINGS) | dict(settings or {})
     authority = None
     if tls:
