@@ -74,7 +74,7 @@ class Resource:
 
     name: str
     protocol: str
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Action:
     text: str
     touches: tuple[Touch, ...]
     parameters: tuple[str | None, ...] = ()
-    facts: Mapping[str, Mapping[str, object]] = NOTHING
+    facts: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: NOTHING)
     state: tuple[tuple[str, str], ...] = ()
     reason: str = ""
 
