@@ -1,0 +1,1 @@
+"""The audit stream: what is said about every session, action and approval."""
