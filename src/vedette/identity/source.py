@@ -1,0 +1,108 @@
+"""From what a caller shows to who it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from vedette.identity.cache import TokenCache, digest
+from vedette.identity.compact import MAX_TOKEN_BYTES, read
+from vedette.identity.errors import IdentityError, malformed
+from vedette.identity.keys import SCHEME, KeyRecord, KeyStore, find, prefix_of, wrong_key
+from vedette.identity.oidc import Issuers
+from vedette.identity.tokens import Tokens
+from vedette.model import Principal
+
+
+class Identity:
+    """Every way to be somebody here: gateway tokens, OIDC tokens, API keys.
+
+    The evidence's own form decides which one is asked, and only that one: a
+    token's ``iss`` by exact comparison, an API key by its ``vdt_``. *clock* is
+    Unix time in seconds; *is_revoked* answers for a principal's credential.
+
+    Raises ValueError where an OIDC issuer has the gateway's own name.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        issuers: Issuers,
+        keys: KeyStore,
+        *,
+        is_revoked: Callable[[str], bool] = lambda _: False,
+        clock: Callable[[], float] = time.time,
+        cache_limit: int = 10_000,
+    ) -> None:
+        if tokens.issuer in issuers:
+            raise ValueError(
+                f"{tokens.issuer} is the gateway's own issuer and cannot be configured as another"
+            )
+        self._tokens = tokens
+        self._issuers = issuers
+        self._keys = keys
+        self._is_revoked = is_revoked
+        self._clock = clock
+        self._cache = TokenCache(is_revoked, limit=cache_limit)
+
+    async def by_token(self, text: str) -> Principal:
+        """Who *text* (a gateway token, an OIDC token or an API key) speaks for, now.
+
+        Raises:
+            IdentityError: it proves nobody; the text is for the caller to read.
+        """
+        if len(text) > MAX_TOKEN_BYTES:
+            raise malformed(f"the token is over {MAX_TOKEN_BYTES} bytes")
+        if text.startswith(SCHEME):
+            return await self._by_key(text)
+        entry, now = digest(text), self._clock()
+        principal = self._cache.get(entry, now)
+        if principal is None:
+            compact = read(text)
+            if compact.issuer == self._tokens.issuer:
+                principal = self._tokens.verify_compact(compact, now)
+            else:
+                principal = await self._issuers.verify_compact(compact, now)
+            self._refuse_revoked(principal)
+            self._cache.put(entry, principal, now)
+        return principal
+
+    def _refuse_revoked(self, principal: Principal) -> None:
+        if self._is_revoked(principal.credential):
+            raise IdentityError("identity.revoked", "the token or key was withdrawn; get a new one")
+
+    async def _by_key(self, text: str) -> Principal:
+        prefix = prefix_of(text)
+        record = await self.key_for(prefix) if prefix is not None else None
+        if record is None:
+            raise wrong_key()
+        now = self._clock()
+        # The verifier is part of the entry: a key made anew under its prefix is another key.
+        entry = digest(text, record.verifier.stored_key)
+        proven = self._cache.get(entry, now) is not None
+        if not proven and not record.verifier.matches(text):
+            raise wrong_key()
+        record.check(now)
+        principal = record.principal(self._tokens.issuer)
+        self._refuse_revoked(principal)
+        if not proven:
+            self._cache.put(entry, principal, now)
+        return principal
+
+    async def key_for(self, user: str) -> KeyRecord | None:
+        """The API key whose name or prefix is *user*, for a SCRAM login.
+
+        The caller checks the proof, then calls ``record.check(now)``.
+
+        Raises:
+            IdentityError: ``identity.unavailable`` where the store fails.
+        """
+        try:
+            return await find(self._keys, user)
+        except Exception as error:
+            # Whatever the store fails with, the answer is a refusal.
+            raise IdentityError("identity.unavailable", "API keys cannot be looked up now") from error
+
+    def forget(self) -> None:
+        """Prove everybody anew, as after a change of settings."""
+        self._cache.clear()

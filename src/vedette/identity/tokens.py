@@ -1,0 +1,203 @@
+"""Gateway tokens: short JWTs that the gateway signs and checks itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from vedette.identity import claims as claim
+from vedette.identity.compact import MAX_TOKEN_BYTES, Compact, read, refuse_algorithm
+from vedette.identity.errors import IdentityError, malformed
+from vedette.identity.signature import made_by, wrong_signature
+from vedette.identity.signing import ALGORITHM, SigningKeys
+from vedette.model import Kind, Principal
+
+TYPE = "vedette+jwt"
+NAME = "vedette"
+MIN_TTL_SECONDS = 10
+MAX_TTL_SECONDS = 30 * 24 * 3600
+
+_HEADERS = frozenset({"alg", "typ", "kid"})
+_KINDS = frozenset(kind.value for kind in Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """What is kept of an issued token: everything but the token. Times in Unix seconds."""
+
+    id: str
+    issuer: str
+    subject: str
+    kind: Kind
+    groups: frozenset[str]
+    actor: str | None
+    email: str | None
+    issued: int
+    expires: int
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new token: *text* is for its owner alone, *record* for the store."""
+
+    text: str = field(repr=False)
+    record: TokenRecord
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+class Tokens:
+    """Issues and verifies gateway tokens.
+
+    *is_revoked* is asked at every verification with the token's id (``jti``);
+    it answers from memory.
+    """
+
+    def __init__(
+        self,
+        keys: SigningKeys,
+        *,
+        issuer: str = NAME,
+        audience: str = NAME,
+        is_revoked: Callable[[str], bool] = _never,
+    ) -> None:
+        self.keys = keys
+        self.issuer = issuer
+        self._audience = audience
+        self._is_revoked = is_revoked
+
+    def issue(
+        self,
+        subject: str,
+        kind: Kind,
+        groups: Iterable[str],
+        ttl: float,
+        actor: str | None = None,
+        *,
+        now: float,
+        email: str | None = None,
+    ) -> Issued:
+        """A token for *subject* that lives *ttl* seconds from *now* (Unix seconds).
+
+        *actor* goes into ``act`` (RFC 8693 section 4.1) and comes back as the
+        principal's actor.
+
+        Raises:
+            ValueError: a name is not printable, the ttl out of bounds, the token too long.
+        """
+        if not MIN_TTL_SECONDS <= ttl <= MAX_TTL_SECONDS:
+            raise ValueError(
+                f"a token lives {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS} seconds (30 days), not {ttl:g}"
+            )
+        signer, issued = self.keys.signer, int(now)
+        record = TokenRecord(
+            id=secrets.token_urlsafe(16),
+            issuer=self.issuer,
+            subject=subject,
+            kind=Kind(kind),
+            groups=frozenset(groups),
+            actor=actor,
+            email=email,
+            issued=issued,
+            expires=issued + int(ttl),
+            key_id=signer.id,
+        )
+        body = self._body(record)
+        try:
+            _principal(body, self.issuer, float(record.expires))
+        except IdentityError as error:
+            raise ValueError(error.reason) from None
+        signed = b".".join(
+            _encode(part) for part in ({"alg": ALGORITHM, "typ": TYPE, "kid": signer.id}, body)
+        )
+        text = (signed + b"." + _base64(signer.sign(signed))).decode("ascii")
+        if len(text) > MAX_TOKEN_BYTES:
+            raise ValueError(f"the token would be over {MAX_TOKEN_BYTES} bytes; name fewer groups")
+        return Issued(text, record)
+
+    def _body(self, record: TokenRecord) -> dict[str, object]:
+        body: dict[str, object] = {
+            "iss": self.issuer,
+            "aud": self._audience,
+            "sub": record.subject,
+            "jti": record.id,
+            "iat": record.issued,
+            "nbf": record.issued,
+            "exp": record.expires,
+            "kind": record.kind.value,
+            "groups": sorted(record.groups),
+        }
+        if record.actor is not None:
+            body["act"] = {"sub": record.actor}
+        if record.email is not None:
+            body["email"] = record.email
+        return body
+
+    def verify(self, text: str, now: float) -> Principal:
+        """Who *text* speaks for at *now* (Unix seconds).
+
+        Raises:
+            IdentityError: every way in which it is not a good token of ours.
+        """
+        return self.verify_compact(read(text), now)
+
+    def verify_compact(self, compact: Compact, now: float) -> Principal:
+        """The same for a token that was taken apart already."""
+        if compact.algorithm != ALGORITHM:
+            raise refuse_algorithm()
+        if compact.type != TYPE:
+            raise malformed("the token's type is not that of a gateway token")
+        if not compact.header.keys() <= _HEADERS:
+            raise malformed("the token's header has parameters that gateway tokens do not have")
+        if compact.issuer != self.issuer:
+            raise IdentityError("identity.issuer", "the token is not one of this gateway's")
+        key = self.keys.find(compact.key_id)
+        if key is None or not made_by(compact, ALGORITHM, key.key):
+            raise wrong_signature()
+        return self._checked(compact, now)
+
+    def _checked(self, compact: Compact, now: float) -> Principal:
+        """The claims, once the signature is known to be ours."""
+        claims = compact.claims
+        if claims.get("aud") != self._audience:
+            raise IdentityError("identity.audience", "the token was made for somebody else")
+        for needed in ("nbf", "iat", "jti", "groups", "kind"):
+            if needed not in claims:
+                raise malformed(f"the token has no {needed}")
+        expires = claim.check_times(claims, now, claim.SKEW_SECONDS)
+        principal = _principal(claims, self.issuer, expires)
+        if self._is_revoked(principal.credential):
+            raise IdentityError("identity.revoked", "the token was withdrawn; get a new one")
+        return principal
+
+
+def _principal(claims: claim.Claims, issuer: str, expires: float) -> Principal:
+    kind = claims.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise malformed("the token's kind is not one of agent, person, service")
+    if not isinstance(claims.get("groups"), list):
+        raise malformed("the token's groups are not a list")
+    return Principal(
+        subject=claim.name(claims.get("sub"), "the token's sub"),
+        kind=Kind(kind),
+        groups=claim.names(claims.get("groups"), "the token's groups"),
+        issuer=issuer,
+        email=claim.optional_name(claims.get("email"), "the token's email"),
+        actor=claim.actor(claims),
+        credential=claim.name(claims.get("jti"), "the token's jti"),
+        expires=expires,
+    )
+
+
+def _base64(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _encode(part: dict[str, object] | dict[str, str]) -> bytes:
+    return _base64(json.dumps(part, separators=(",", ":")).encode())
