@@ -1,0 +1,205 @@
+"""The gate: judge, hold, journal, answer. The only place that knows the order.
+
+Every engine goes through it. What it answers is on record by then; what could
+not be recorded is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from vedette.model import Action, Allow, Ask, Decision, Deny, Hold, Principal, Resource, Verdict
+from vedette.trail import events
+
+
+class Policy(Protocol):
+    """What a session's rules say. *reads_text*: a verdict may hang on more than touches and facts."""
+
+    @property
+    def hash(self) -> str: ...
+    @property
+    def reads_text(self) -> bool: ...
+    def decide(self, ask: Ask) -> Decision: ...
+
+
+class Journal(Protocol):
+    """*append* returns once the record survives this process; raises OSError where it does not."""
+
+    def append(self, kind: str, body: bytes) -> int: ...
+    def defer(self, kind: str, body: bytes) -> None: ...
+
+
+class Desk(Protocol):
+    """Where people are asked."""
+
+    async def wait(
+        self, ask: Ask, hold: Hold, policy: str, *, told: Callable[[str], None]
+    ) -> Allow | Deny: ...
+    async def ticket(self, ask: Ask, hold: Hold, policy: str) -> Allow | Deny: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """The final word on an action, and the id under which it stands in the journal."""
+
+    verdict: Allow | Deny
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What of an action is written down: its text or only its shape; its parameters or not."""
+
+    text: Callable[[Action], str]
+    parameters: Callable[[Action], tuple[str | None, ...] | None]
+
+
+# How many decisions are remembered per session before it starts afresh.
+MAX_DECISIONS = 4096
+
+
+class Gate:
+    """One session's gate."""
+
+    def __init__(
+        self,
+        principal: Principal,
+        resource: Resource,
+        session: str,
+        *,
+        policy: Policy,
+        journal: Journal,
+        desk: Desk,
+        keep: Keep,
+        now: Callable[[], float],
+    ) -> None:
+        self.principal = principal
+        self.resource = resource
+        self.session = session
+        self.actions = 0
+        self.denied = 0
+        self._who = events.caller(principal)
+        self._policy = policy
+        self._journal = journal
+        self._desk = desk
+        self._keep = keep
+        self._now = now
+        self._decided: dict[tuple[int, int], tuple[Action, Decision]] = {}
+
+    def use(self, policy: Policy) -> None:
+        """From here on judge by *policy*; what was decided before is forgotten."""
+        self._policy = policy
+        self._decided.clear()
+
+    def judge(
+        self,
+        action: Action,
+        message: bytes,
+        *,
+        check: Callable[[Allow], Deny | None],
+        told: Callable[[str, Hold], None],
+        locked: bool = False,
+    ) -> Ruled | Awaitable[Ruled]:
+        """
+        The final word on *action*, already on record when this (or what it awaits) returns.
+
+        *message* is what the caller sent, byte for byte; its digest is recorded.
+        *check* is asked of an Allow whether its obligations can be met. *told* is
+        called with a hold's id once people are being waited for. *locked*: the
+        caller may hold locks, so nobody is waited for unless the rule says so.
+        """
+        ask = Ask(self.principal, self.resource, action, self.session)
+        decision = self._decide(ask)
+        verdict = decision.verdict
+        if isinstance(verdict, Hold):
+            if action.kind == "prepare":
+                # Preparing runs nothing; people are asked when it is bound, with its values.
+                verdict = Allow(verdict.rule, verdict.masks, verdict.limits)
+            else:
+                return self._ask_people(ask, decision, verdict, message, check, told, locked)
+        return self._conclude(ask, decision.policy, verdict, message, check)
+
+    def refuse(self, action: Action, message: bytes, deny: Deny) -> Ruled:
+        """Record a refusal that no rule had to speak for: what cannot be read at all."""
+        ask = Ask(self.principal, self.resource, action, self.session)
+        return self._record(ask, self._policy.hash, deny, message)
+
+    def _decide(self, ask: Ask) -> Decision:
+        policy = self._policy
+        if policy.reads_text:
+            return policy.decide(ask)
+        # Touches and facts come from a cache, so the same objects mean the same decision;
+        # the remembered action keeps them alive, so that no id is used again.
+        action = ask.action
+        key = (id(action.touches), id(action.facts))
+        known = self._decided.get(key)
+        if known is not None and known[0].kind == action.kind:
+            return known[1]
+        if len(self._decided) >= MAX_DECISIONS:
+            self._decided.clear()
+        decision = policy.decide(ask)
+        self._decided[key] = (action, decision)
+        return decision
+
+    async def _ask_people(
+        self,
+        ask: Ask,
+        decision: Decision,
+        hold: Hold,
+        message: bytes,
+        check: Callable[[Allow], Deny | None],
+        told: Callable[[str, Hold], None],
+        locked: bool,
+    ) -> Ruled:
+        verdict: Verdict
+        try:
+            if hold.mode == "ticket" or (locked and not hold.locks):
+                verdict = await self._desk.ticket(ask, hold, decision.policy)
+            else:
+                verdict = await self._desk.wait(
+                    ask, hold, decision.policy, told=lambda number: told(number, hold)
+                )
+        except OSError:
+            verdict = Deny(hold.rule, "nobody can be asked now", "try again later", "approval.unavailable")
+        if isinstance(verdict, Allow) and decision.policy != self._policy.hash:
+            verdict = Deny(hold.rule, "the policy changed while people were asked", "ask again", "approval.void")
+        return self._conclude(ask, decision.policy, verdict, message, check)
+
+    def _conclude(
+        self,
+        ask: Ask,
+        policy: str,
+        verdict: Allow | Deny,
+        message: bytes,
+        check: Callable[[Allow], Deny | None],
+    ) -> Ruled:
+        if isinstance(verdict, Allow) and verdict.masks:
+            verdict = check(verdict) or verdict
+        return self._record(ask, policy, verdict, message)
+
+    def _record(self, ask: Ask, policy: str, verdict: Allow | Deny, message: bytes) -> Ruled:
+        self.actions += 1
+        event = events.judged(
+            ask,
+            verdict,
+            who=self._who,
+            number=self.actions,
+            policy=policy,
+            digest=hashlib.sha256(message).hexdigest(),
+            at=self._now(),
+            text=self._keep.text(ask.action),
+            parameters=self._keep.parameters(ask.action),
+        )
+        try:
+            self._journal.append(*events.encode(event))
+        except (OSError, UnicodeError):
+            # No record, no passage: an unwritten Allow must not run.
+            verdict = Deny(
+                "journal", "the journal cannot be written, so nothing may run", "tell the operator", "journal.unavailable"
+            )
+        if isinstance(verdict, Deny):
+            self.denied += 1
+        return Ruled(verdict, event.action)

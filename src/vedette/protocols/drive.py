@@ -1,0 +1,243 @@
+"""Performs a relay's steps on two asyncio transports.
+
+Plain ``asyncio.Protocol``, no streams. What can be answered at once (a verdict
+from cached facts, a masked run) is answered inside ``data_received``; only a
+verdict that must be waited for suspends its direction, and stops reading from
+the side it came from, which is the back-pressure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from vedette.protocols.steps import Judge, Mask, Steps, ToDownstream, ToUpstream
+
+log = logging.getLogger(__name__)
+
+# What is read while a direction is suspended: reading stops, yet a transport may
+# still hand over what it already had.
+MAX_BACKLOG_BYTES = 4 << 20
+
+
+class Relay(Protocol):
+    """What a stream protocol gives to be driven."""
+
+    def from_downstream(self, data: bytes) -> Steps: ...
+    def from_upstream(self, data: bytes) -> Steps: ...
+
+
+class Lane:
+    """One direction: its generator, if one is under way, and what came meanwhile."""
+
+    __slots__ = ("backlog", "backlog_bytes", "feed", "steps", "task")
+
+    def __init__(self, feed: Callable[[bytes], Steps]) -> None:
+        self.feed = feed
+        self.steps: Steps | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.backlog: list[bytes] = []
+        self.backlog_bytes = 0
+
+
+class Drive:
+    """
+    One session's two sockets and the relay between them.
+
+    *judge* answers a draft with a ruling, or an awaitable of one; *mask* answers
+    (plan, run) with bytes. *ended* is called once, with which side ended it
+    (``downstream``, ``upstream``, or ``error``) and the exception, if any; it
+    closes what is to be closed.
+    """
+
+    def __init__(
+        self,
+        relay: Relay,
+        downstream: asyncio.Transport,
+        upstream: asyncio.Transport,
+        *,
+        judge: Callable[[Any], Any],
+        mask: Callable[[Any, bytes], bytes],
+        ended: Callable[[str, Exception | None], None],
+    ) -> None:
+        self.relay = relay
+        self.downstream = downstream
+        self.upstream = upstream
+        self.bytes_up = 0
+        self.bytes_down = 0
+        self._judge = judge
+        self._mask = mask
+        self._ended = ended
+        self._over = False
+        self._down = Lane(relay.from_downstream)
+        self._up = Lane(relay.from_upstream)
+        # Who asked that a side not be read: "wait" (a verdict), "full" (the other side's buffer).
+        self._paused: dict[asyncio.Transport, set[str]] = {downstream: set(), upstream: set()}
+
+    # --- what the two protocols report -----------------------------------------------------
+
+    def from_downstream(self, data: bytes) -> None:
+        self._receive(self._down, self.downstream, data)
+
+    def from_upstream(self, data: bytes) -> None:
+        self._receive(self._up, self.upstream, data)
+
+    def lost(self, side: str, error: Exception | None) -> None:
+        self._end(side, error)
+
+    def full(self, transport: asyncio.Transport) -> None:
+        """*transport* has too much to write: stop reading from the other side."""
+        self._pause(self.upstream if transport is self.downstream else self.downstream, "full")
+
+    def drained(self, transport: asyncio.Transport) -> None:
+        self._resume(self.upstream if transport is self.downstream else self.downstream, "full")
+
+    @property
+    def waiting(self) -> bool:
+        """A verdict on something the caller sent is being waited for."""
+        return self._down.task is not None
+
+    def stop(self) -> None:
+        """End what is under way; nothing is sent or reported after this."""
+        self._over = True
+        for lane in (self._down, self._up):
+            lane.backlog.clear()
+            if lane.task is not None:
+                lane.task.cancel()
+            elif lane.steps is not None:
+                lane.steps.close()
+                lane.steps = None
+
+    # --- performing ---------------------------------------------------------------------------
+
+    def _receive(self, lane: Lane, source: asyncio.Transport, data: bytes) -> None:
+        if self._over:
+            return
+        if lane.task is not None:
+            lane.backlog.append(data)
+            lane.backlog_bytes += len(data)
+            if lane.backlog_bytes > MAX_BACKLOG_BYTES:
+                self._end("error", BufferError("the caller sent on while it was told to wait"))
+            return
+        lane.steps = lane.feed(data)
+        self._run(lane, source, None)
+
+    def _run(self, lane: Lane, source: asyncio.Transport, answer: Any) -> None:
+        """Perform steps until there are none, or one has to be waited for."""
+        steps = lane.steps
+        if steps is None:
+            return
+        up: list[bytes] = []
+        down: list[bytes] = []
+        failure: Exception | None = None
+        waited: Awaitable[Any] | None = None
+        refused: Exception | None = None
+        try:
+            while True:
+                step = steps.send(answer) if refused is None else steps.throw(refused)
+                answer = refused = None
+                kind = type(step)
+                if kind is ToUpstream:
+                    up.append(step.data)  # type: ignore[union-attr]
+                elif kind is ToDownstream:
+                    down.append(step.data)  # type: ignore[union-attr]
+                elif kind is Judge:
+                    answer = self._judge(step.draft)  # type: ignore[union-attr]
+                    if isinstance(answer, Awaitable):
+                        waited = answer
+                        break
+                elif kind is Mask:
+                    try:
+                        answer = self._mask(step.plan, step.run)  # type: ignore[union-attr]
+                    except Exception as error:
+                        # The relay says what a row that cannot be masked leads to.
+                        refused = error
+                else:
+                    raise TypeError(f"a relay yielded {step!r}")
+        except StopIteration:
+            lane.steps = None
+        except Exception as error:
+            lane.steps = None
+            failure = error
+        self._send(self.upstream, up)
+        self._send(self.downstream, down)
+        if failure is not None:
+            self._end("error", failure)
+        elif waited is not None:
+            self._pause(source, "wait")
+            lane.task = asyncio.ensure_future(self._wait(lane, source, waited))
+
+    def _send(self, transport: asyncio.Transport, pieces: list[bytes]) -> None:
+        if not pieces or self._over:
+            return
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if transport is self.upstream:
+            self.bytes_up += len(data)
+        else:
+            self.bytes_down += len(data)
+        transport.write(data)
+
+    async def _wait(self, lane: Lane, source: asyncio.Transport, waited: Awaitable[Any]) -> None:
+        try:
+            answer = await waited
+        except asyncio.CancelledError:
+            if lane.steps is not None:
+                lane.steps.close()
+                lane.steps = None
+            raise
+        except Exception as error:
+            # Whatever went wrong, there is no verdict, so nothing passes.
+            lane.task = None
+            self._end("error", error)
+            return
+        lane.task = None
+        self._run(lane, source, answer)
+        while lane.task is None and lane.backlog and not self._over:
+            data = lane.backlog.pop(0)
+            lane.backlog_bytes -= len(data)
+            lane.steps = lane.feed(data)
+            self._run(lane, source, None)
+        if lane.task is None and not self._over:
+            self._resume(source, "wait")
+
+    def _pause(self, transport: asyncio.Transport, why: str) -> None:
+        reasons = self._paused[transport]
+        if not reasons and not transport.is_closing():
+            transport.pause_reading()
+        reasons.add(why)
+
+    def _resume(self, transport: asyncio.Transport, why: str) -> None:
+        reasons = self._paused[transport]
+        reasons.discard(why)
+        if not reasons and not transport.is_closing():
+            transport.resume_reading()
+
+    def _end(self, side: str, error: Exception | None) -> None:
+        if self._over:
+            return
+        self.stop()
+        self._ended(side, error)
+
+
+class Side(asyncio.Protocol):
+    """One of the two sockets, once both logins are done."""
+
+    def __init__(self, drive: Drive, transport: asyncio.Transport, *, downstream: bool) -> None:
+        self._drive = drive
+        self._transport = transport
+        self._name = "downstream" if downstream else "upstream"
+        self.data_received = drive.from_downstream if downstream else drive.from_upstream  # type: ignore[method-assign]
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drive.lost(self._name, exc)
+
+    def pause_writing(self) -> None:
+        self._drive.full(self._transport)
+
+    def resume_writing(self) -> None:
+        self._drive.drained(self._transport)
