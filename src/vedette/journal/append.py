@@ -197,6 +197,24 @@ class Journal:
             self._fd = self._held = -1
             self._shut = "the journal is closed"
 
+    def descriptor(self) -> int:
+        """A descriptor of its own on the present segment, to be synced elsewhere and closed by the caller.
+
+        Earlier segments are on the disk already.
+
+        Raises:
+            JournalError: the journal is shut.
+        """
+        if self._shut:
+            raise JournalError(self._shut)
+        return os.dup(self._fd)
+
+    def disk_failed(self, error: OSError) -> JournalError:
+        """Shut the journal after a failed sync; returns the error to raise."""
+        # The kernel forgets which pages failed: asking again would say "well" and lie.
+        self._shut = f"the journal's disk failed ({error.strerror}); start the gateway anew"
+        return JournalError(self._shut)
+
     # -- the inside -------------------------------------------------------------------
 
     def _pending(self, kind: str, body: bytes) -> Pending:
@@ -281,9 +299,7 @@ class Journal:
         try:
             os.fdatasync(self._fd)
         except OSError as error:
-            # The kernel forgets which pages failed: asking again would say "well" and lie.
-            self._shut = f"the journal's disk failed ({error.strerror}); start the gateway anew"
-            raise JournalError(self._shut) from error
+            raise self.disk_failed(error) from error
 
     def _begin(self, standing: Standing) -> None:
         """Say on record how the journal was found, and sign where it begins again."""

@@ -22,6 +22,11 @@ import re
 from binascii import hexlify, unhexlify
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 LINK_BYTES = 32
 TAG_BYTES = 16
@@ -109,6 +114,19 @@ class Chain:
         return b'%08x %b,"link":"%b","tag":"%b"}\n' % (
             len(head) + TAIL_BYTES, head, hexlify(link), hexlify(tag),
         )  # fmt: skip
+
+
+def content(body: bytes, shape: type[T]) -> T:
+    """The JSON of a body (or of any bytes) as *shape*.
+
+    Raises:
+        BadRecord: it is not JSON, or not of this shape.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        # ValueError: bytes that are not UTF-8. RecursionError: brackets without end.
+        raise BadRecord("holds no readable body") from error
 
 
 def parse(line: bytes) -> Record:

@@ -21,10 +21,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from vedette.journal.chain import BadRecord, content
 from vedette.trail.events import JournalCheckpoint, encode
 
 
@@ -74,8 +74,8 @@ def points(data: bytes) -> Iterator[tuple[int, JournalCheckpoint | None]]:
     for number, text in enumerate(data.split(b"\n"), 1):
         if text:
             try:
-                yield number, msgspec.json.decode(text, type=JournalCheckpoint)
-            except msgspec.MsgspecError:
+                yield number, content(text, JournalCheckpoint)
+            except BadRecord:
                 yield number, None
 
 

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from vedette.journal.chain import BadRecord, parse
+from vedette.journal.chain import BadRecord, content, parse
 from vedette.journal.errors import JournalDamaged
 from vedette.journal.segments import Segment, lines, segments
 
 _SEQ = re.compile(rb'[0-9a-f]{8} \{"seq":(\d{1,19}),')
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +33,7 @@ def entry(line: bytes) -> Entry:
         BadRecord: it is not a record.
     """
     record = parse(line)
-    try:
-        return Entry(record.seq, record.time, record.kind, _decode(record.body))
-    except msgspec.MsgspecError as error:
-        raise BadRecord("the body is not a JSON object") from error
+    return Entry(record.seq, record.time, record.kind, content(record.body, dict[str, Any]))
 
 
 def read(

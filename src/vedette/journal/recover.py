@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
-
-from vedette.journal.chain import BadRecord, Record, genesis, next_link, parse
+from vedette.journal.chain import BadRecord, Record, content, genesis, next_link, parse
 from vedette.journal.errors import JournalDamaged
 from vedette.journal.segments import Segment, lines, segments, sync_folder
 from vedette.trail.events import JournalCheckpoint
@@ -94,8 +92,11 @@ def _walk(segment: Segment, seq: int, state: bytes) -> Standing:
                 raise JournalDamaged(segment.name, *bad)
             if record.seq != seq + 1 or record.link != next_link(state, record.head):
                 raise JournalDamaged(segment.name, offset, "does not continue the chain")
+            try:
+                since, closed = _since(record, since)
+            except BadRecord as error:
+                raise JournalDamaged(segment.name, offset, str(error)) from error
             seq, state, end = record.seq, record.state, offset + len(line)
-            since, closed = _since(record, since)
         torn = _cut(segment, file.fileno(), end)
     return Standing(seq, state, segment.path, end, since, closed and torn is None, torn)
 
@@ -103,7 +104,7 @@ def _walk(segment: Segment, seq: int, state: bytes) -> Standing:
 def _since(record: Record, since: int) -> tuple[int, bool]:
     if record.kind != JournalCheckpoint.kind:
         return since + 1, False
-    return 0, msgspec.json.decode(record.body, type=JournalCheckpoint).why == "close"
+    return 0, content(record.body, JournalCheckpoint).why == "close"
 
 
 def _cut(segment: Segment, fd: int, end: int) -> Torn | None:

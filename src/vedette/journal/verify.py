@@ -9,6 +9,7 @@ every record's tag is checked, the tail's as well.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from vedette.journal.chain import BadRecord, Record, genesis, next_link, parse, tag_matches
+from vedette.journal.chain import BadRecord, Record, content, genesis, next_link, parse, tag_matches
 from vedette.journal.checkpoint import genuine, points
 from vedette.journal.keys import public_key as read_public_key
 from vedette.journal.lock import is_locked
@@ -25,6 +26,8 @@ from vedette.journal.segments import Segment, lines, segments
 from vedette.trail.events import JournalCheckpoint
 
 MAX_PROBLEMS = 1000
+_PATIENCE = 20
+_PAUSE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +133,17 @@ class _Walk:
         if segment.first != self._seq + 1:
             self._problem(segment.name, self._seq + 1, f"record {self._seq + 1} should begin this file")
         with segment.path.open("rb") as file:
-            end = 0
-            for offset, line in lines(file.fileno()):
-                self._line(f"{segment.name}, byte {offset}", line)
-                end = offset + len(line)
-            beyond = os.fstat(file.fileno()).st_size - end
-        if beyond and is_locked(self._folder):
-            self._notes.append(f"{segment.name}: a record is being written at the moment")
-        elif beyond:
+            end = beyond = 0
+            for _ in range(_PATIENCE):
+                for offset, line in lines(file.fileno(), end):
+                    self._line(f"{segment.name}, byte {offset}", line)
+                    end = offset + len(line)
+                beyond = os.fstat(file.fileno()).st_size - end
+                if not beyond or not is_locked(self._folder):
+                    break
+                # A record that is being written at this moment is whole in the next.
+                time.sleep(_PAUSE)
+        if beyond:
             self._problem(segment.name, self._seq + 1, f"{beyond} bytes of an unfinished record at the end")
 
     def end(self, closed: bool) -> None:
@@ -193,11 +199,11 @@ class _Walk:
     def _contents(self, where: str, record: Record) -> None:
         try:
             if record.kind == JournalCheckpoint.kind:
-                self._checkpoint(where, msgspec.json.decode(record.body, type=JournalCheckpoint))
+                self._checkpoint(where, content(record.body, JournalCheckpoint))
                 return
-            session = msgspec.json.decode(record.body, type=_Body).session
-        except msgspec.MsgspecError:
-            self._problem(where, record.seq, f"record {record.seq} holds no readable body")
+            session = content(record.body, _Body).session
+        except BadRecord as error:
+            self._problem(where, record.seq, f"record {record.seq} {error}")
             return
         self._tail += 1
         if session:
