@@ -1,0 +1,146 @@
+"""Docs that tests read: what they say about the project must be so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+
+_NAME = re.compile(r"^[A-Za-z0-9._-]+")
+_LOCKED = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==", re.MULTILINE)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def _name(requirement: str) -> str:
+    found = _NAME.match(requirement)
+    assert found, requirement
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+def _table(page: str, heading: str) -> dict[str, list[str]]:
+    """The rows of the first table below *heading*, by first cell."""
+    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in rows if row[0] != "Package"}
+
+
+def _licence(package: str) -> str:
+    """What the installed package says of itself, wherever it says it."""
+    about = metadata.metadata(package)
+    fields = [value for name in ("License-Expression", "License") for value in about.get_all(name) or []]
+    classes = [value for value in about.get_all("Classifier") or [] if value.startswith("License")]
+    return " ".join(str(value)[:60] for value in [*fields, *classes])
+
+
+@pytest.mark.parametrize(
+    ("heading", "declared"),
+    [
+        ("At run time", PROJECT["dependencies"]),
+        ("For the demo only", PROJECT["optional-dependencies"]["demo"]),
+    ],
+)
+def test_every_dependency_has_its_reason(heading: str, declared: list[str]) -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    table = _table(page, heading)
+    assert set(table) == {_name(requirement) for requirement in declared}
+    assert all(len(cells) == 2 and len(cells[1]) > 20 for cells in table.values())
+
+
+@pytest.mark.parametrize("package", [_name(requirement) for requirement in PROJECT["dependencies"]])
+def test_the_licences_are_what_the_page_says(package: str) -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    stated = _table(page, "At run time")[package][0]
+    said = _licence(package).lower()
+    words = {"Apache-2.0": "apache", "MIT": "mit", "BSD-3-Clause": "bsd", "BSD-2-Clause": "bsd"}
+    assert all(words[licence] in said for licence in stated.split(" OR ")), said
+
+
+def test_nothing_at_run_time_is_under_the_gpl() -> None:
+    """Not even through somebody else: the whole closure, as locked."""
+    locked = _LOCKED.findall((ROOT / "requirements" / "core.txt").read_text())
+    assert len(locked) > len(PROJECT["dependencies"])
+    installed = [name for name in locked if _installed(name)]
+    assert [name for name in installed if re.search(r"\bA?L?GPL|General Public", _licence(name))] == []
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False  # for another platform
+    return True
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_locks_name_no_host_and_no_path_and_hash_everything(lock: Path) -> None:
+    text = lock.read_text()
+    assert "://" not in text
+    assert not re.search(r"(^|[\s\"'])/", text, re.MULTILINE)
+    for entry in re.split(r"\n(?=[a-z])", text):
+        assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_the_locks_hold_what_the_project_declares() -> None:
+    declared = {_name(requirement) for requirement in PROJECT["dependencies"]}
+    demo = {_name(requirement) for requirement in PROJECT["optional-dependencies"]["demo"]}
+    for name, wanted in [("core", declared), ("demo", declared | demo), ("test", declared | demo)]:
+        locked = set(_LOCKED.findall((ROOT / "requirements" / f"{name}.txt").read_text()))
+        assert wanted <= locked, f"run make lock: requirements/{name}.txt lacks {wanted - locked}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [link for link in _LINK.findall(page.read_text()) if not re.match(r"[a-z]+:|#", link)]
+    missing = [link for link in targets if not (page.parent / link.partition("#")[0]).exists()]
+    assert missing == []
+
+
+def test_each_decision_says_what_would_change_our_mind() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    index = (ROOT / "docs" / "adr" / "README.md").read_text()
+    for page in pages:
+        parts = re.findall(r"^## (.*)$", page.read_text(), re.MULTILINE)
+        assert parts == ["Context", "Decision", "Consequences", "What would change our mind"], page.name
+        title = page.read_text().splitlines()[0].removeprefix("# ")
+        assert f"[{title}]({page.name})" in index
+
+
+def test_the_ten_commands_are_the_makefiles() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    made = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)) - {"help"}
+    named = set(re.findall(r"^\| `make ([a-z]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+    assert named == made
+    assert len(named) == 10
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert "## [Unreleased]" in text
+    kinds = set(re.findall(r"^### (.*)$", text, re.MULTILINE))
+    assert kinds <= {"Security", "Added", "Changed", "Deprecated", "Removed", "Fixed"}
+
+
+def test_nothing_committed_names_this_machine() -> None:
+    """No registry's host and no folder of whoever built it in what people get."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    pattern = re.compile(
+        rb"py" + rb"thonhosted|py" + rb"pi\.org|\.py" + rb"env/|/wo" + rb"rk/(main|shared)|/tm" + rb"p/x/"
+    )
+    guilty = []
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        path = ROOT / name
+        if path.is_file() and pattern.search(path.read_bytes()):
+            guilty.append(name)
+    assert guilty == []
