@@ -1,0 +1,160 @@
+"""Finding and hiding values inside a text, by content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from vedette.masking.detectors import DETECTORS, Detector, expand
+from vedette.masking.fold import DISGUISES, fold
+from vedette.masking.strategies import REDACTED, STRICTNESS, digest, replacement
+from vedette.masking.tally import Tally
+from vedette.model import MaskRule
+
+# Hiding one value can bring out another (its neighbour's digits no longer touch
+# it). Each round hides at least one, so ordinary text settles in one or two.
+_ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """One entity to hide, how, and whether the column's name says that it is there."""
+
+    detector: Detector
+    strategy: str
+    keep: int
+    hinted: bool = False
+
+
+@dataclass(slots=True)
+class _Find:
+    start: int
+    end: int
+    by: Sought
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """Hides what its detectors find."""
+
+    sought: tuple[Sought, ...]
+    key: bytes
+
+    def finds(self, text: bytes) -> list[_Find]:
+        """What is found in *text* as it is and as it reads, merged where finds touch each other."""
+        found = [
+            _Find(start, end, sought, sought.strategy)
+            for sought in self.sought
+            for start, end in sought.detector.finds(text, sought.hinted)
+        ]
+        folded = fold(text)
+        if folded is not None:
+            for sought in self.sought:
+                for start, end in sought.detector.finds(folded.text, sought.hinted):
+                    found.append(_Find(*folded.original(start, end), sought, sought.strategy))
+        return _merged(found) if len(found) > 1 else found
+
+    def hide(self, text: bytes, tally: Tally, lead: bytes = b"") -> bytes | None:
+        """
+        *text* with every find replaced; *text* itself where there is none.
+
+        None where a find's strategy is to make the cell NULL. *lead* is read as
+        standing in front of *text* (the key of a JSON member), and not hidden.
+        """
+        names: set[str] = set()
+        skip = len(lead)
+        for _ in range(_ROUNDS):
+            found = [find for find in self.finds(lead + text if lead else text) if find.end > skip]
+            if not found:
+                break
+            names.update(find.by.detector.name for find in found)
+            if any(find.strategy == "null" for find in found):
+                _count(tally, names)
+                return None
+            text = self._replaced(text, found, skip)
+        else:
+            text = REDACTED
+        _count(tally, names)
+        return text
+
+    def holds_any(self, text: bytes) -> frozenset[str]:
+        """Names of the entities found in *text*."""
+        return frozenset(find.by.detector.name for find in self.finds(text))
+
+    def _replaced(self, text: bytes, found: list[_Find], skip: int) -> bytes:
+        pieces = []
+        here = 0
+        for find in found:
+            start, end = max(0, find.start - skip), find.end - skip
+            pieces.append(text[here:start])
+            by = find.by
+            pieces.append(replacement(by.detector.name, find.strategy, by.keep, text[start:end], self.key))
+            here = end
+        pieces.append(text[here:])
+        return b"".join(pieces)
+
+
+def _count(tally: Tally, names: Iterable[str]) -> None:
+    for name in names:
+        tally.add(name)
+
+
+def _merged(found: list[_Find]) -> list[_Find]:
+    """Finds in order, overlapping ones made one: named for the first, hidden by the strictest way."""
+    found.sort(key=lambda find: (find.start, -find.end))
+    merged = [found[0]]
+    for find in found[1:]:
+        last = merged[-1]
+        if find.start >= last.end:
+            merged.append(find)
+            continue
+        if find.end > last.end or find.by is not last.by:
+            # What two detectors say of it together is too much to show a part of.
+            both = max(last.strategy, find.strategy, key=STRICTNESS.__getitem__)
+            same = (find.start, find.end, find.by) == (last.start, last.end, last.by)
+            last.strategy = both if same or both != "partial" else "redact"
+        last.end = max(last.end, find.end)
+    return merged
+
+
+def sought(masks: Sequence[MaskRule], column: str = "") -> tuple[Sought, ...]:
+    """What content rules together look for, in a column of this name; the strictest way for each.
+
+    Raises:
+        KeyError: a rule names an entity that no detector finds.
+    """
+    best: dict[str, MaskRule] = {}
+    for rule in masks:
+        for name in expand(rule.entities):
+            other = best.get(name)
+            if other is None or _strictness(rule) > _strictness(other):
+                best[name] = rule
+    return tuple(
+        Sought(DETECTORS[name], best[name].strategy, best[name].keep, DETECTORS[name].speaks_of(column))
+        for name in DETECTORS
+        if name in best
+    )
+
+
+def _strictness(rule: MaskRule) -> tuple[int, int]:
+    return STRICTNESS[rule.strategy], -rule.keep
+
+
+def scanner(sought: tuple[Sought, ...], key: bytes) -> Scanner:
+    """
+    Raises:
+        ValueError: something is to be hashed and there is no key.
+    """
+    if any(one.strategy == "hash" for one in sought):
+        digest(b"", key)
+    return Scanner(sought, key)
+
+
+def anchors(sought: Iterable[Sought]) -> list[bytes]:
+    """Pattern sources: a run of rows in which none matches holds no find."""
+    sources = [DISGUISES]
+    for one in sought:
+        hinted = one.detector.hinted if one.hinted else b""
+        sources.append(hinted + b"|" + one.detector.anchor if hinted else one.detector.anchor)
+    return sources
