@@ -6,6 +6,7 @@ not be recorded is refused.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class Gate:
         self._desk = desk
         self._keep = keep
         self._now = now
+        self._asking: asyncio.Future[Allow | Deny] | None = None
         self._decided: dict[tuple[int, int], tuple[Action, Decision]] = {}
 
     def use(self, policy: Policy) -> None:
@@ -107,7 +109,8 @@ class Gate:
         The final word on *action*, already on record when this (or what it awaits) returns.
 
         *message* is what the caller sent, byte for byte; its digest is recorded.
-        *check* is asked of an Allow whether its obligations can be met. *told* is
+        *check* is asked of an Allow with obligations whether they can be met, and of an
+        approved action whether it is still what people approved. *told* is
         called with a hold's id once people are being waited for. *locked*: the
         caller may hold locks, so nobody is waited for unless the rule says so.
         """
@@ -126,6 +129,12 @@ class Gate:
         """Record a refusal that no rule had to speak for: what cannot be read at all."""
         ask = Ask(self.principal, self.resource, action, self.session)
         return self._record(ask, self._policy.hash, deny, message)
+
+    def give_up(self) -> None:
+        """The caller no longer wants what it waits for: nobody has to answer it."""
+        waiting, self._asking = self._asking, None
+        if waiting is not None:
+            waiting.cancel()
 
     def _decide(self, ask: Ask) -> Decision:
         policy = self._policy
@@ -155,15 +164,21 @@ class Gate:
         locked: bool,
     ) -> Ruled:
         verdict: Verdict
+        if hold.mode == "ticket" or (locked and not hold.locks):
+            asking = self._desk.ticket(ask, hold, decision.policy)
+        else:
+            asking = self._desk.wait(ask, hold, decision.policy, told=lambda number: told(number, hold))
+        waiting = self._asking = asyncio.ensure_future(asking)
         try:
-            if hold.mode == "ticket" or (locked and not hold.locks):
-                verdict = await self._desk.ticket(ask, hold, decision.policy)
-            else:
-                verdict = await self._desk.wait(
-                    ask, hold, decision.policy, told=lambda number: told(number, hold)
-                )
+            verdict = await waiting
         except OSError:
             verdict = Deny(hold.rule, "nobody can be asked now", "try again later", "approval.unavailable")
+        except asyncio.CancelledError:
+            if self._asking is not None:
+                raise  # the session ends
+            verdict = Deny(hold.rule, "cancelled while people were asked", code="approval.cancelled")
+        finally:
+            self._asking = None
         if isinstance(verdict, Allow) and decision.policy != self._policy.hash:
             verdict = Deny(hold.rule, "the policy changed while people were asked", "ask again", "approval.void")
         return self._conclude(ask, decision.policy, verdict, message, check)
@@ -176,7 +191,7 @@ class Gate:
         message: bytes,
         check: Callable[[Allow], Deny | None],
     ) -> Ruled:
-        if isinstance(verdict, Allow) and verdict.masks:
+        if isinstance(verdict, Allow) and (verdict.masks or verdict.approval):
             verdict = check(verdict) or verdict
         return self._record(ask, policy, verdict, message)
 

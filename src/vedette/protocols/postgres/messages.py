@@ -157,6 +157,7 @@ _SQLSTATE = {
     "journal.unavailable": "58030",
     "limit.rows": "53400",
     "limit.bytes": "53400",
+    "approval.cancelled": "57014",
 }
 
 

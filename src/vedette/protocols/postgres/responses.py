@@ -47,6 +47,8 @@ class Responses:
         # The caller's ReadyForQuery, kept back while the session's state is asked for.
         self._kept_ready: bytes | None = None
         self._probing = False
+        # The server has said why it ends the session.
+        self.said_goodbye = False
         self._plans: dict[tuple[Any, ...], tuple[Any, Plan | None]] = {}
 
     @property
@@ -478,6 +480,7 @@ class Responses:
         x = self._x
         found = m.read_fields(whole[m.HEADER :])
         fatal = found.get("V", found.get("S", b"")) in (b"FATAL", b"PANIC")
+        self.said_goodbye = self.said_goodbye or fatal
         self._drop_markers()
         head = x.pending[0] if x.pending else None
         sqlstate = found.get("C", b"XX000").decode("ascii", "replace")

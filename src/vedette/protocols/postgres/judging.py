@@ -1,0 +1,156 @@
+"""Between the relay and the gate: reads a draft, puts it to the gate, says what was ruled."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from vedette.gate import Gate, Ruled
+from vedette.masking.plan import CannotMask
+from vedette.model import Action, Allow, Deny, Hold
+from vedette.protocols.postgres.binds import show
+from vedette.protocols.postgres.exchange import Draft, Ruling
+from vedette.protocols.postgres.messages import ProtocolError
+from vedette.protocols.postgres.reader import UNREADABLE, Reader
+from vedette.protocols.postgres.results import Outputs
+from vedette.sql.catalog import Catalog
+from vedette.sql.facts import Facts
+from vedette.sql.reading import State
+
+# What pg_stats and its kin hold are values of the columns themselves.
+_STATISTICS = frozenset(
+    {
+        "pg_catalog.pg_statistic",
+        "pg_catalog.pg_statistic_ext_data",
+        "pg_catalog.pg_stats",
+        "pg_catalog.pg_stats_ext",
+        "pg_catalog.pg_stats_ext_exprs",
+        "pg_catalog.pg_largeobject",
+    }
+)
+
+
+class Judging:
+    """One session's answer to `Judge`."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        reader: Reader,
+        outputs: Outputs,
+        *,
+        told: Callable[[str, Hold], None],
+        observed: Callable[[Allow], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.gate = gate
+        self._reader = reader
+        self._outputs = outputs
+        self._told = told
+        self._observed = observed
+        self._clock = clock
+        self._state: tuple[State, tuple[tuple[str, str], ...]] | None = None
+
+    def give_up(self) -> None:
+        """The caller no longer wants what it waits for."""
+        self.gate.give_up()
+
+    def __call__(self, draft: Draft) -> Ruling | Awaitable[Ruling]:
+        if draft.problem:
+            return self._unreadable(draft)
+        facts = self._reader.read(draft)
+        if isinstance(facts, Awaitable):
+            return self._later(draft, facts)
+        ruled = self._judge(draft, facts)
+        if isinstance(ruled, Awaitable):
+            return self._ruling(ruled, facts)
+        return self._said(ruled, facts)
+
+    async def _later(self, draft: Draft, coming: Awaitable[Facts]) -> Ruling:
+        facts = await coming
+        # The plan of masks goes by the same catalogue as the reading.
+        self._outputs.catalog = self._reader.catalog
+        ruled = self._judge(draft, facts)
+        if isinstance(ruled, Awaitable):
+            return await self._ruling(ruled, facts)
+        return self._said(ruled, facts)
+
+    async def _ruling(self, ruled: Awaitable[Ruled], facts: Facts) -> Ruling:
+        return self._said(await ruled, facts)
+
+    def _said(self, ruled: Ruled, facts: Facts) -> Ruling:
+        verdict = ruled.verdict
+        if isinstance(verdict, Allow) and verdict.observed is not None:
+            self._observed(verdict)
+        return Ruling(verdict, facts, ruled.action, self._clock())
+
+    def _unreadable(self, draft: Draft) -> Ruling:
+        code = "protocol.oversize" if draft.oversize else "protocol.unreadable"
+        deny = Deny("protocol", draft.problem, "send it as one readable statement", code)
+        action = self._action(draft, UNREADABLE, draft.problem)
+        ruled = self.gate.refuse(action, draft.message, deny)
+        return Ruling(ruled.verdict, UNREADABLE, ruled.action, self._clock())
+
+    def _judge(self, draft: Draft, facts: Facts) -> Ruled | Awaitable[Ruled]:
+        self._outputs.catalog = self._reader.catalog
+        copy = facts.copy
+        if copy is not None and facts.statements > 1:
+            deny = Deny("protocol", "a COPY among other statements", "send COPY alone", "protocol.unreadable")
+            return self.gate.refuse(self._action(draft, facts), draft.message, deny)
+        catalog = self._reader.catalog
+        return self.gate.judge(
+            self._action(draft, facts),
+            draft.message,
+            check=lambda allow: self._still(draft, facts, catalog) or self._check(allow, facts),
+            told=self._told,
+            locked=draft.locked,
+        )
+
+    def _still(self, draft: Draft, facts: Facts, catalog: Catalog) -> Deny | None:
+        """A catalogue that changed while people were asked may have changed what the text means."""
+        if self._reader.catalog is catalog or draft.text is None:
+            return None
+        if self._reader.read_now(draft).touches == facts.touches:
+            return None
+        reason = "what the statement works on changed while people were asked"
+        return Deny("approval", reason, "ask again", "approval.void")
+
+    def _check(self, allow: Allow, facts: Facts) -> Deny | None:
+        """Whether the masks can be kept; what cannot be masked is refused, never passed."""
+        hint = "ask for columns that are not masked"
+        columns = any(rule.columns for rule in allow.masks)
+        if columns and any(touch.object in _STATISTICS for touch in facts.touches):
+            return Deny("masking", "statistics quote masked columns", hint, "masking.refused")
+        copy = facts.copy
+        if copy is None or copy.direction != "out" or not copy.stdio or copy.query:
+            return None
+        try:
+            self._outputs.copy_plan(facts, allow.masks, b"")
+        except (CannotMask, ProtocolError) as problem:
+            return Deny("masking", str(problem), hint, "masking.refused")
+        return None
+
+    def _action(self, draft: Draft, facts: Facts, problem: str = "") -> Action:
+        types = draft.types
+        return Action(
+            "postgres",
+            draft.kind,
+            draft.text or "",
+            facts.touches,
+            tuple(
+                show(value, draft.formats[n], types[n] if n < len(types) else 0)
+                for n, value in enumerate(draft.parameters)
+            )
+            if draft.parameters
+            else (),
+            facts.for_policy(),
+            self._state_of(draft.state),
+            problem or facts.reason,
+        )
+
+    def _state_of(self, state: State) -> tuple[tuple[str, str], ...]:
+        """What changes the meaning of the text, as records and approvals carry it."""
+        if self._state is None or self._state[0] is not state:
+            path = ", ".join(state.search_path) or "unknown"
+            found = (("database", state.database), ("role", state.role), ("search_path", path))
+            self._state = (state, found)
+        return self._state[1]

@@ -1,0 +1,320 @@
+"""One PostgreSQL session, from both logins to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import select
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vedette.gate import Gate
+from vedette.masking.plan import Plan
+from vedette.masking.rewrite import rewrite
+from vedette.masking.tally import Tally
+from vedette.model import Allow, Hold, MaskRule, Principal
+from vedette.protocols.drive import Drive, Side
+from vedette.protocols.postgres import messages as m
+from vedette.protocols.postgres.dial import Upstream, send_cancel
+from vedette.protocols.postgres.exchange import Exchange, Outcome
+from vedette.protocols.postgres.judging import Judging
+from vedette.protocols.postgres.login_upstream import UpstreamRefused
+from vedette.protocols.postgres.messages import ProtocolError
+from vedette.protocols.postgres.reader import Reader
+from vedette.protocols.postgres.relay import Relay
+from vedette.protocols.postgres.requests import Requests
+from vedette.protocols.postgres.responses import Responses
+from vedette.protocols.postgres.results import Outputs
+from vedette.protocols.postgres.samples import labels, rows
+from vedette.protocols.postgres.wire import Wire
+from vedette.sql.reading import State
+
+log = logging.getLogger(__name__)
+
+# How often a caller that waits for people is looked at: is it still there?
+WATCH_SECONDS = 0.2
+# How long a peer may take to read our last words.
+LAST_WORDS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """In bytes: a statement, a message that must be opened to be masked, and a sample of a result."""
+
+    statement: int = 16 << 20
+    opened: int = 64 << 20
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How an action came out, for the record."""
+
+    action: str
+    status: str
+    outcome: Outcome | None
+    columns: tuple[str, ...]
+    sample: tuple[tuple[str | None, ...], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a session ended: a short code and words, and what passed."""
+
+    reason: str
+    actions: int
+    denied: int
+    rows: int
+    bytes_up: int
+    bytes_down: int
+
+
+class Session:
+    """
+    A live session.
+
+    *came* is told each outcome; it may raise OSError where that cannot be recorded,
+    which ends the session. `run` returns when all is over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        gate: Gate,
+        reader: Reader,
+        upstream: Upstream,
+        downstream: Wire,
+        state: State,
+        *,
+        masks: tuple[MaskRule, ...],
+        key: bytes,
+        bounds: Bounds,
+        came: Callable[[Came], None],
+        changed: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.gate = gate
+        self.principal: Principal = gate.principal
+        self._upstream = upstream
+        self._downstream = downstream
+        self._came = came
+        self._changed = changed
+        self._clock = clock
+        self._ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._notices: list[bytes] = []
+        self._holding = ""
+        self._altered = False
+        self._exchange = Exchange(
+            secrets.token_hex(8), state, report=self._report, interrupt=self.interrupt, sample_bytes=bounds.sample
+        )
+        outputs = Outputs(reader.catalog, key)
+        self._responses = Responses(self._exchange, outputs, masks=masks, value_cap=bounds.opened)
+        self._relay = Relay(
+            self._exchange, Requests(self._exchange, statement_cap=bounds.statement), self._responses
+        )
+        self._judging = Judging(gate, reader, outputs, told=self._told, observed=self._observed, clock=clock)
+        self._drive = Drive(
+            self._relay,
+            downstream.transport,
+            upstream.wire.transport,
+            judge=self._judging,
+            mask=_mask,
+            ended=self._end,
+        )
+
+    # --- what others ask of it ---------------------------------------------------------------
+
+    async def run(self, greeting: bytes) -> End:
+        """Greet the caller, relay until either side leaves, and say how it ended."""
+        self._downstream.transport.write(greeting)
+        up = Side(self._drive, self._upstream.wire.transport, downstream=False)
+        down = Side(self._drive, self._downstream.transport, downstream=True)
+        try:
+            early = self._upstream.wire.hand_over(up)
+            if early:
+                self._drive.from_upstream(early)
+            said = self._downstream.hand_over(down)
+            if said:
+                self._drive.from_downstream(said)
+        except ConnectionError as gone:
+            self._drive.lost("downstream", gone)
+        return await self._ended
+
+    def use(self, policy: object, masks: tuple[MaskRule, ...]) -> None:
+        """Judge by another policy from here on."""
+        self.gate.use(policy)  # type: ignore[arg-type]
+        self._responses.session_masks = masks
+        self._exchange.epoch += 1
+
+    def interrupt(self) -> None:
+        """Stop what the server is doing for this session, if anything."""
+        if self._relay.busy:
+            self._spawn(self._cancel_upstream())
+
+    def cancel(self) -> None:
+        """The caller asked for a cancel: of what runs, or of what waits for people."""
+        if self._drive.waiting:
+            self._judging.give_up()
+        self.interrupt()
+
+    def kill(self, reason: str) -> None:
+        """End it now, at both ends."""
+        if self._ended.done():
+            return
+        self._exchange.pending and self._spawn(self._cancel_upstream())
+        self._drive.stop()
+        self._close(f"killed: {reason}", m.error("57P01", f"vedette: the session was ended: {reason}", severity="FATAL"))
+
+    # --- what the drive and the relay report ------------------------------------------------
+
+    def _report(self, outcome: Outcome) -> None:
+        ruling = outcome.ruling
+        status = "ok"
+        if outcome.sqlstate:
+            status = "cancelled" if outcome.sqlstate == "57014" else "error"
+        self._exchange_altered(outcome)
+        came = Came(
+            ruling.action,
+            status,
+            outcome,
+            labels(outcome.described),
+            rows(outcome.described, outcome.sample) if outcome.sample else (),
+            max(0.0, self._clock() - ruling.began),
+        )
+        try:
+            self._came(came)
+        except OSError:
+            asyncio.get_running_loop().call_soon(self.kill, "the journal cannot be written")
+
+    def _exchange_altered(self, outcome: Outcome) -> None:
+        """Tell the catalogue's keeper when DDL has run, and again when it was committed."""
+        facts = outcome.ruling.facts
+        if facts.ddl and not outcome.sqlstate:
+            self._altered = True
+            self._changed()
+        elif self._altered and facts.transaction:
+            self._altered = False
+            self._changed()
+
+    def _told(self, number: str, hold: Hold) -> None:
+        """People are being asked: the caller hears so, and is watched meanwhile."""
+        self._holding = number
+        who = ", ".join(sorted(hold.approvers)) or "an approver"
+        self._notice(
+            f"vedette: waiting for approval {number} by {who}",
+            f"rule {hold.rule}: {hold.reason}; decided by: vedette approvals approve {number}",
+        )
+        self._spawn(self._watch())
+
+    def _observed(self, allow: Allow) -> None:
+        would = allow.observed
+        if would is None:
+            return
+        word = "held" if isinstance(would, Hold) else "refused"
+        self._notice(
+            f"vedette: observing only: this would have been {word}", f"rule {would.rule}: {would.reason}"
+        )
+
+    def _notice(self, text: str, hint: str) -> None:
+        self._notices.append(m.notice(text, hint=hint))
+        self._say_notices()
+
+    def _say_notices(self) -> None:
+        transport = self._downstream.transport
+        if self._notices and self._relay.between_messages and not transport.is_closing():
+            transport.write(b"".join(self._notices))
+            self._notices.clear()
+
+    async def _watch(self) -> None:
+        """While people are asked, nothing is read from the caller; a hang-up is noticed all the same."""
+        poll = _hangups(self._downstream.transport)
+        await asyncio.sleep(0)
+        while self._drive.waiting and not self._ended.done():
+            self._say_notices()
+            if poll is not None and poll():
+                self._drive.lost("downstream", None)
+                return
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _cancel_upstream(self) -> None:
+        up = self._upstream
+        try:
+            await send_cancel(up.target, up.pid, up.secret)
+        except UpstreamRefused as problem:
+            # The connection is closed as well where it matters; this is the faster way.
+            log.warning("session %s: the server could not be asked to cancel: %s", self.name, problem.reason)
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _end(self, side: str, error: Exception | None) -> None:
+        if side == "downstream":
+            if self._relay.busy and not self._relay.ended:
+                self._spawn(self._cancel_upstream())
+            self._close("caller" if self._relay.ended else "caller: hung up", b"")
+        elif side == "upstream":
+            last = b""
+            if not self._relay.ended and not self._responses.said_goodbye:
+                last = m.error("08006", "vedette: the resource closed the connection", severity="FATAL")
+            self._close("caller" if self._relay.ended else "upstream: closed", last)
+        else:
+            if not isinstance(error, ProtocolError | BufferError):
+                log.error("session %s: a fault in the gateway", self.name, exc_info=error)
+            words = str(error) if isinstance(error, ProtocolError | BufferError) else "a fault in the gateway"
+            self._exchange.pending and self._spawn(self._cancel_upstream())
+            self._close(f"protocol: {words}", m.error("08P01", f"vedette: {words}", severity="FATAL"))
+
+    def _close(self, reason: str, last_words: bytes) -> None:
+        if self._ended.done():
+            return
+        self._lose_pending()
+        down, up = self._downstream.transport, self._upstream.wire.transport
+        if last_words and self._relay.between_messages and not down.is_closing():
+            down.write(last_words)
+        if not up.is_closing():
+            up.write(m.terminate())
+        for transport in (down, up):
+            transport.close()
+            asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, transport.abort)
+        x = self._exchange
+        self._ended.set_result(
+            End(
+                reason, self.gate.actions, self.gate.denied, x.session_rows,
+                self._drive.bytes_up, self._drive.bytes_down,
+            )
+        )
+
+    def _lose_pending(self) -> None:
+        """What was under way is on record as forwarded: say that its outcome is not known."""
+        for entry in self._exchange.pending:
+            if entry.kind in "QE" and entry.ruling is not None and entry.refusal is None and not entry.swallow:
+                with contextlib.suppress(OSError):  # its own record stands; this one is a courtesy
+                    self._came(Came(entry.ruling.action, "lost", None, (), (), 0.0))
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Wait for what the end set going (a cancel at the server), a moment at most."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=LAST_WORDS_SECONDS)
+
+
+def _mask(plan: tuple[Plan, Tally], run: bytes) -> bytes:
+    return rewrite(plan[0], run, plan[1])
+
+
+def _hangups(transport: asyncio.Transport) -> Callable[[], bool] | None:
+    """Asks the kernel whether the peer has closed its side, without reading (poll(2), POLLRDHUP)."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or not hasattr(select, "POLLRDHUP"):
+        return None
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+    return lambda: bool(poll.poll(0))
