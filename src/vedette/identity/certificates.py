@@ -107,6 +107,8 @@ def _alternative_names(names: Iterable[str]) -> list[x509.GeneralName]:
             pass  # not an address, so a host name
         try:
             found[name] = x509.DNSName(name.encode("idna").decode("ascii"))
+            if not name:
+                raise ValueError("empty")
         except ValueError:
             raise CertificateError(f"{name!r} is no host name or address for a certificate") from None
     return list(found.values())

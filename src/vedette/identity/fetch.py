@@ -23,7 +23,7 @@ def unavailable() -> IdentityError:
     return IdentityError("identity.unavailable", "the token's issuer cannot be reached; try again later")
 
 
-def client(ca: Path | None = None, transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
+def client(ca: Path | None = None) -> httpx2.AsyncClient:
     """A client for `fetcher`. The app closes it. *ca* replaces the system's trusted authorities.
 
     No redirects (an issuer's document stands where the issuer says), nothing
@@ -35,7 +35,6 @@ def client(ca: Path | None = None, transport: httpx2.AsyncBaseTransport | None =
         follow_redirects=False,
         trust_env=False,
         timeout=TIMEOUT_SECONDS,
-        transport=transport,
         headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "vedette"},
     )
 
@@ -69,11 +68,14 @@ async def _get(http: httpx2.AsyncClient, url: str) -> bytes:
 
 def permitted(url: str, *, loopback_http: bool) -> bool:
     """Whether *url* may be fetched: https, or http to this very machine where that is configured."""
+    # Where readers of addresses disagree, it is about these characters.
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return False
     try:
         parsed = httpx2.URL(url)
-    except (httpx2.InvalidURL, ValueError, TypeError):
+    except (httpx2.InvalidURL, ValueError):
         return False
-    if not parsed.host or parsed.userinfo or parsed.fragment:
+    if not parsed.host or parsed.userinfo or parsed.fragment or not 0 < (parsed.port or 443) < 65536:
         return False
     return parsed.scheme == "https" or (
         parsed.scheme == "http" and loopback_http and _is_loopback(parsed.host)

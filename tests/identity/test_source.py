@@ -1,0 +1,146 @@
+"""One way in for every kind of evidence, and only the way that its form says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.identity.forge import CORP, NOW, FakeIssuers, claims, jwk, rsa_key, token
+from tests.identity.test_keys import Shelf
+from vedette.identity import Identity, IdentityError, Issuers, IssuerSettings, SigningKeys, Tokens
+from vedette.identity.keys import create
+from vedette.model import Kind
+
+SECRET, RECORD = create("ci", "svc-ci", Kind.SERVICE, ["deploy"], NOW + 600, now=NOW)
+
+
+class World:
+    def __init__(self, *records) -> None:
+        self.now = NOW
+        self.revoked: set[str] = set()
+        self.pages = FakeIssuers()
+        self.pages.publish(CORP, jwk(rsa_key("r1"), "r1"))
+        self.tokens = Tokens(SigningKeys.generate(), is_revoked=self.revoked.__contains__)
+        self.shelf = Shelf(*records)
+        issuers = Issuers([IssuerSettings(CORP, "vedette")], self.pages.fetch, clock=lambda: 0.0)
+        self.identity = Identity(
+            self.tokens, issuers, self.shelf, is_revoked=self.revoked.__contains__, clock=lambda: self.now
+        )
+
+    async def refused(self, text: str) -> str:
+        with pytest.raises(IdentityError) as caught:
+            await self.identity.by_token(text)
+        return caught.value.code
+
+
+async def test_each_kind_of_evidence_gives_its_principal():
+    world = World(RECORD)
+    own = world.tokens.issue("agent-7", Kind.AGENT, [], 60, now=NOW).text
+    corp = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+
+    found = [await world.identity.by_token(text) for text in (own, corp, SECRET.reveal())]
+
+    assert [who.id for who in found] == ["vedette#agent-7", f"{CORP}#agent-7", "vedette#svc-ci"]
+    assert found[2].credential == RECORD.prefix
+    assert found[2].expires == NOW + 600
+
+
+async def test_a_second_look_costs_no_fetch_and_no_store():
+    world = World()
+    text = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+    first = await world.identity.by_token(text)
+    world.pages.pages.clear()
+
+    assert await world.identity.by_token(text) is first
+
+
+async def test_forgetting_proves_anew():
+    world = World()
+    text = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+    first = await world.identity.by_token(text)
+    world.identity.forget()
+
+    again = await world.identity.by_token(text)
+    assert again == first
+    assert again is not first
+
+
+async def test_a_revocation_reaches_what_was_proven_a_moment_ago():
+    world = World(RECORD)
+    issued = world.tokens.issue("agent-7", Kind.AGENT, [], 60, now=NOW)
+    corp = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+    for text in (issued.text, corp, SECRET.reveal()):
+        await world.identity.by_token(text)
+
+    world.revoked |= {issued.record.id, "t-1", RECORD.prefix}
+
+    for text in (issued.text, corp, SECRET.reveal()):
+        assert await world.refused(text) == "identity.revoked"
+
+
+async def test_an_expiry_reaches_what_was_proven_a_moment_ago():
+    world = World(RECORD)
+    text = world.tokens.issue("agent-7", Kind.AGENT, [], 60, now=NOW).text
+    await world.identity.by_token(text)
+    await world.identity.by_token(SECRET.reveal())
+
+    world.now += 600
+
+    assert await world.refused(text) == "identity.expired"
+    assert await world.refused(SECRET.reveal()) == "identity.expired"
+
+
+async def test_a_key_that_was_made_anew_is_another_key():
+    world = World(RECORD)
+    await world.identity.by_token(SECRET.reveal())
+
+    _, other = create("ci", "svc-ci", Kind.SERVICE, [], None, now=NOW)
+    world.shelf.records = (replace(other, prefix=RECORD.prefix),)
+
+    assert await world.refused(SECRET.reveal()) == "identity.key"
+
+
+async def test_a_withdrawn_key_says_so_only_to_who_has_its_secret():
+    world = World(replace(RECORD, revoked=True))
+
+    assert await world.refused(SECRET.reveal()) == "identity.revoked"
+    assert await world.refused(f"{RECORD.prefix}_{'a' * 32}") == "identity.key"
+
+
+async def test_a_key_is_found_for_a_scram_login():
+    world = World(RECORD)
+
+    assert await world.identity.key_for("ci") is RECORD
+    assert await world.identity.key_for(RECORD.prefix) is RECORD
+    assert await world.identity.key_for("postgres") is None
+
+
+async def test_a_store_that_fails_is_a_refusal():
+    class Broken(Shelf):
+        async def by_prefix(self, prefix):
+            raise RuntimeError("disk gone")
+
+    world = World()
+    world.identity._keys = Broken()
+
+    assert await world.refused(SECRET.reveal()) == "identity.unavailable"
+
+
+async def test_an_issuer_that_is_down_does_not_stop_the_others():
+    world = World()
+    world.pages.pages.clear()
+
+    assert await world.refused(token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))) == (
+        "identity.unavailable"
+    )
+    own = world.tokens.issue("agent-7", Kind.AGENT, [], 60, now=NOW).text
+    assert await world.identity.by_token(own)
+
+
+async def test_the_gateways_name_cannot_be_an_outside_issuers():
+    tokens = Tokens(SigningKeys.generate(), issuer=CORP)
+    issuers = Issuers([IssuerSettings(CORP, "vedette")], FakeIssuers().fetch)
+
+    with pytest.raises(ValueError, match="own issuer"):
+        Identity(tokens, issuers, Shelf())
