@@ -143,6 +143,11 @@ class Gateway:
         words = ["--subject", subject, "--groups", groups, "--kind", kind, "--ttl", ttl]
         return str(json.loads(self.command("token", "issue", *words, "--json").stdout)["token"])
 
+    def key(self, subject: str = "agent-1", groups: str = "ai-agents", *, kind: str = "agent") -> str:
+        """An API key, which logs in by SCRAM-SHA-256."""
+        words = ["--subject", subject, "--groups", groups, "--kind", kind]
+        return str(json.loads(self.command("key", "add", *words, "--json").stdout)["key"])
+
     def reload(self) -> None:
         self.child.send_signal(signal.SIGHUP)
 

@@ -1,0 +1,159 @@
+"""What puts load on a side, always in processes of its own."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import accounting
+from tests.bench.sides import ACCOUNTS, Side
+from tests.testbed import processes
+
+SCRIPT = rf"\set aid random(1, {ACCOUNTS})" + "\nSELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
+_TRANSACTIONS = re.compile(r"number of transactions actually processed: (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of pgbench: how many transactions, how long, what CPU it cost *pid* (seconds)."""
+
+    transactions: int
+    seconds: float
+    cpu: float
+    latencies: tuple[float, ...] = ()
+
+    @property
+    def cpu_per_operation(self) -> float:
+        return self.cpu / self.transactions
+
+    @property
+    def rate(self) -> float:
+        return self.transactions / self.seconds
+
+
+def pgbench(
+    programs: Path,
+    side: Side,
+    seconds: float,
+    *,
+    mode: str = "simple",
+    clients: int = 1,
+    options: tuple[str, ...] = (),
+) -> Run:
+    """
+    Select-only pgbench with a fresh literal in every statement. *options* may hold ``--connect``, ``--log``.
+
+    Raises:
+        subprocess.CalledProcessError: a client was refused or lost its connection.
+    """
+    with tempfile.TemporaryDirectory(dir=processes.folder()) as folder:
+        script = Path(folder, "script.sql")
+        script.write_text(SCRIPT)
+        threads = str(min(clients, 2))
+        words: list[str | Path] = [programs / "pgbench", "-n", "-M", mode, "-c", str(clients), "-j", threads]
+        words += ["-T", str(max(1, round(seconds))), "-f", script, *options]
+        before = accounting.cpu_seconds(side.pid) if side.pid else 0.0
+        done = subprocess.run(
+            words,
+            env=processes.environment(side.environment()),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=seconds + processes.PATIENCE_SECONDS,
+        )
+        cpu = (accounting.cpu_seconds(side.pid) if side.pid else 0.0) - before
+        found = _TRANSACTIONS.search(done.stdout)
+        if found is None or int(found[1]) == 0:
+            raise processes.ChildFailed(
+                f"pgbench did nothing through {side.name}\n{done.stdout}{done.stderr}"
+            )
+        return Run(int(found[1]), max(1, round(seconds)), cpu, tuple(_latencies(Path(folder))))
+
+
+def _latencies(folder: Path) -> list[float]:
+    """Microseconds per transaction from pgbench's logs. Source: pgbench(1), "Per-Transaction Logging"."""
+    return [
+        float(line.split()[2])
+        for log in folder.glob("pgbench_log.*")
+        for line in log.read_text().splitlines()
+        if line.split()[2].isdigit()
+    ]
+
+
+def percentile(values: tuple[float, ...], part: float) -> float:
+    """The value below which *part* (0 to 1) of them lie."""
+    return statistics.quantiles(values, n=1000, method="inclusive")[round(part * 1000) - 1]
+
+
+READER = """
+import os, select, sys, time
+import psycopg
+rows, width, pause = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+with psycopg.connect("", autocommit=True) as connection:
+    cursor = connection.cursor()
+    text = f"SELECT g, repeat('x', {width}) FROM generate_series(1, {rows}) g"
+    seen = 0
+    for row in cursor.stream(text):
+        seen += 1
+        if seen == 1:
+            print("first row", flush=True)
+            select.select([], [], [], pause)
+    assert seen == rows, seen
+"""
+
+
+def reading(side: Side, rows: int, width: int, pause: float = 0.0) -> subprocess.Popen[str]:
+    """A process that reads a large result row by row, stopping for *pause* seconds after the first."""
+    return subprocess.Popen(
+        [sys.executable, "-c", READER, str(rows), str(width), str(pause)],
+        env=processes.environment(side.environment()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stream(programs: Path, side: Side, rows: int, width: int) -> float:
+    """CPU seconds that *rows* rows of about *width* bytes cost the side, psql reading them."""
+    text = f"SELECT g, repeat('x', {width}) FROM generate_series(1, {rows}) g"
+    before = accounting.cpu_seconds(side.pid) if side.pid else 0.0
+    subprocess.run(
+        [programs / "psql", "-XAtq", "-o", "/dev/null", "-c", text],
+        env=processes.environment(side.environment()),
+        check=True,
+        timeout=processes.PATIENCE_SECONDS * 3,
+    )
+    return (accounting.cpu_seconds(side.pid) if side.pid else 0.0) - before
+
+
+PARSING = """
+import sys
+import psycopg
+deadline, size = float(sys.argv[1]), int(sys.argv[2])
+import time
+end = time.monotonic() + deadline
+with psycopg.connect("", autocommit=True) as connection:
+    print("started", flush=True)
+    turn = 0
+    while time.monotonic() < end:
+        turn += 1
+        names = ", ".join(f"abalance + {turn} AS c{turn}_{n}" for n in range(size))
+        connection.execute(f"SELECT {names} FROM pgbench_accounts WHERE aid = 1".encode())
+"""
+
+
+def parsing(side: Side, seconds: float, columns: int) -> subprocess.Popen[str]:
+    """A process that sends long statements, no two of one shape, so that each has to be parsed."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PARSING, str(seconds), str(columns)],
+        env=processes.environment(side.environment()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
