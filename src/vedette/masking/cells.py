@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Callable
 
 from vedette.masking.arrays import Malformed, hide_in_binary, hide_in_text
@@ -9,8 +11,12 @@ from vedette.masking.documents import hide_in_json
 from vedette.masking.kinds import INT2, Kind, element_of, kind_of
 from vedette.masking.numbers import double_text, integer_text, numeric_text, whole_part
 from vedette.masking.scan import Scanner
+from vedette.masking.scan import scanner as scanner_of
 from vedette.masking.strategies import bytea_bytes, whole_value
 from vedette.masking.tally import Tally
+
+NULL_CELL = b"\xff\xff\xff\xff"
+_LENGTH = struct.Struct("!I")
 
 Cover = Callable[[bytes, Tally], bytes | None]
 """A cell's bytes to what is sent for them: None is NULL, the same object is no change."""
@@ -42,6 +48,17 @@ def whole_cover(rule: str, oid: int, binary: bool, strategy: str, keep: int, key
         return one(value)
 
     return cover
+
+
+def constant(oid: int, binary: bool, strategy: str) -> bytes | None:
+    """The cell, length in front, that every value of a column hidden this way becomes; None: it depends."""
+    kind = kind_of(oid)
+    if strategy == "null":
+        return NULL_CELL
+    if strategy != "redact" or kind in (Kind.ARRAY, Kind.UUID):
+        return None
+    new = whole_value(kind, oid, binary, strategy, 0, b"")(b"")
+    return NULL_CELL if new is None else _LENGTH.pack(len(new)) + new
 
 
 def content_cover(oid: int, binary: bool, scanner: Scanner) -> tuple[Cover, bool] | None:
@@ -82,15 +99,22 @@ def _all_or_nothing(scanner: Scanner) -> Cover:
     return lambda value, tally: None if _found(scanner, value, tally) else value
 
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _readable(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return _CONTROL.search(value) is None
+
+
 def _opaque(scanner: Scanner) -> Cover:
     """Binary values of unknown types: read where they read as text (enums, citext), else NULL."""
 
     def cover(value: bytes, tally: Tally) -> bytes | None:
-        try:
-            readable = value.decode().isprintable()
-        except UnicodeDecodeError:
-            readable = False
-        if not readable:
+        if not _readable(value):
             tally.add("unreadable")
             return None
         return None if _found(scanner, value, tally) else value
@@ -148,7 +172,7 @@ def _number(kind: Kind, oid: int, binary: bool, scanner: Scanner) -> tuple[Cover
     )
     if not sought:
         return None
-    digits = Scanner(sought, scanner.key)
+    digits = scanner_of(sought, scanner.key)
 
     def text_of(value: bytes) -> bytes | None:
         if kind is Kind.FLOAT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _OUTSIDE, _INSIDE, _ESCAPED = range(3)
 
@@ -18,6 +19,7 @@ class CsvSyntax:
         self._quote = quote
         self._escape = escape
         self._marks = re.compile(b"[\\n" + re.escape(quote) + re.escape(escape) + b"]")
+        self._in_line = re.compile(b"[" + b"".join(map(re.escape, (delimiter, quote, escape))) + b"]")
         needs = b"[\\r\\n" + b"".join(map(re.escape, (delimiter, quote, escape))) + b"]"
         self._needs_quotes = re.compile(needs)
 
@@ -47,18 +49,11 @@ class CsvSyntax:
         if self._quote not in line:
             return line.split(self.delimiter)
         fields = []
-        quoted = False
-        begin = here = 0
-        while here < len(line):
-            char = line[here : here + 1]
-            if quoted and char == self._escape and line[here + 1 : here + 2] in (self._quote, self._escape):
-                here += 1
-            elif char == self._quote:
-                quoted = not quoted
-            elif char == self.delimiter and not quoted:
+        begin = 0
+        for here, mark, quoted in self._marked(line):
+            if mark == self.delimiter and not quoted:
                 fields.append(line[begin:here])
                 begin = here + 1
-            here += 1
         fields.append(line[begin:])
         return fields
 
@@ -66,20 +61,32 @@ class CsvSyntax:
         if self._quote not in field:
             return None if field == self.null else field
         pieces = []
-        quoted = False
-        here = 0
-        while here < len(field):
-            char = field[here : here + 1]
-            after = field[here + 1 : here + 2]
-            if quoted and char == self._escape and after in (self._quote, self._escape):
-                pieces.append(after)
-                here += 1
-            elif char == self._quote:
-                quoted = not quoted
-            else:
-                pieces.append(char)
-            here += 1
+        begin = 0
+        for here, mark, quoted in self._marked(field):
+            if mark == self._quote or (mark == self._escape and quoted and self._escapes(field, here)):
+                pieces.append(field[begin:here])
+                begin = here + 1
+        pieces.append(field[begin:])
         return b"".join(pieces)
+
+    def _escapes(self, data: bytes, here: int) -> bool:
+        """Whether the escape at *here* stands before something it can escape."""
+        return data[here + 1 : here + 2] in (self._quote, self._escape)
+
+    def _marked(self, data: bytes) -> Iterator[tuple[int, bytes, bool]]:
+        """Each quote, escape and delimiter that is not escaped itself, and whether inside quotes."""
+        quoted = False
+        escaped = -1
+        for match in self._in_line.finditer(data):
+            here = match.start()
+            if here == escaped:
+                continue
+            mark = match.group()
+            yield here, mark, quoted
+            if quoted and mark == self._escape and self._escapes(data, here):
+                escaped = here + 1
+            elif mark == self._quote:
+                quoted = not quoted
 
     def written(self, value: bytes) -> bytes:
         if value != self.null and value != b"\\." and self._needs_quotes.search(value) is None:

@@ -8,6 +8,7 @@ are replaced where they stand.
 from __future__ import annotations
 
 import json
+import re
 
 from vedette.masking.patterns import compile_bytes
 from vedette.masking.scan import Scanner
@@ -16,6 +17,7 @@ from vedette.masking.tally import Tally
 # Source: RFC 8259 sections 6 and 7. Strings first, so that no number is seen inside one.
 _TOKEN = compile_bytes(rb'"(?:[^"\\]|\\[\x00-\xff])*"|[-+.0-9Ee]*[0-9][-+.0-9Ee]*')
 _BETWEEN = compile_bytes(rb"(?:[\s{}\[\],:]|true|false|null)*")
+_COLON = re.compile(rb"\s*:")
 _REDACTED = b'"[redacted]"'
 
 
@@ -38,7 +40,7 @@ def hide_in_json(text: bytes, scanner: Scanner, tally: Tally) -> bytes | None:
         if b"," in between or b"{" in between or b"}" in between:
             key = b""
         token = text[start:end]
-        is_key = text[end : end + 16].lstrip()[:1] == b":" and token[:1] == b'"'
+        is_key = token[:1] == b'"' and _COLON.match(text, end) is not None
         new = _token(token, scanner, tally, key, is_key)
         if is_key:
             key = token.strip(b'"') + b": "
@@ -73,19 +75,8 @@ def _unquoted(token: bytes) -> bytes:
         text = json.loads(token.decode("utf-8", "surrogateescape"), strict=False)
     except ValueError:
         return token[1:-1]  # an escape JSON does not know: read as it stands
-    return bytes(_utf8(str(text)))
-
-
-def _utf8(text: str) -> bytes:
-    """UTF-8, with the bytes that were none as they were and lone surrogates as U+FFFD."""
-    return b"".join(_character(char) for char in text) if not text.isascii() else text.encode("ascii")
-
-
-def _character(char: str) -> bytes:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:
-        return bytes((code - 0xDC00,))
-    return "\ufffd".encode() if 0xD800 <= code <= 0xDFFF else char.encode()
+    # A lone surrogate becomes bytes that are not UTF-8, which folding drops.
+    return str(text).encode("utf-8", "surrogatepass")
 
 
 def _quoted(plain: bytes) -> bytes:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from vedette.masking.cells import Cover, content_cover, whole_cover
+from vedette.masking.cells import Cover, constant, content_cover, whole_cover
+from vedette.masking.fold import DISGUISES
 from vedette.masking.patterns import Pattern, any_of, compile_bytes
 from vedette.masking.scan import Sought, anchors, scanner, sought
 from vedette.masking.strategies import STRICTNESS
@@ -41,6 +42,9 @@ class Column:
     position: int
     cover: Cover
     always: bool
+    constant: bytes | None = None
+    """What every value becomes, as a cell with its length in front; *cover* gives the same."""
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ def _plan(
         rule = column_rule(output, by_column)
         if rule is not None:
             cover = whole_cover(rule.rule, output.type, output.binary, rule.strategy, rule.keep, key)
-            columns.append(Column(position, cover, always=True))
+            same = constant(output.type, output.binary, rule.strategy)
+            columns.append(Column(position, cover, True, same, rule.rule))
             names.add(rule.rule)
             continue
         wanted = sought(by_content, output.column or output.label)
@@ -105,7 +110,7 @@ def _plan(
 
 def _sources(wanted: tuple[Sought, ...]) -> list[bytes]:
     # A backslash is how JSON, array literals and COPY write a character in another way.
-    return [*anchors(wanted), rb"\\"]
+    return [*anchors(wanted), DISGUISES, rb"\\"]
 
 
 def column_rule(output: Output, rules: Sequence[MaskRule]) -> MaskRule | None:

@@ -1,7 +1,7 @@
 """Rows of a result, rewritten by a plan.
 
-The two functions that cost time, ``candidates`` and ``cells``, stand alone so that
-a compiled twin can take their place; the rest is Python either way.
+The two functions that cost time, ``candidates`` and ``rewrite_row``, stand alone so
+that a compiled twin can take their place; covers are Python either way.
 
 Source: PostgreSQL manual, "Message Formats", DataRow: 'D', int32 length that
 counts itself, int16 number of columns, then for each an int32 length (-1 is
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 
+from vedette.masking.cells import NULL_CELL
 from vedette.masking.patterns import Pattern
 from vedette.masking.plan import CannotMask, Plan
 from vedette.masking.tally import Tally
@@ -25,7 +26,6 @@ _read_u32 = struct.Struct("!I").unpack_from
 _read_i32 = struct.Struct("!i").unpack_from
 _read_i16 = struct.Struct("!h").unpack_from
 _write_i32 = struct.Struct("!i").pack
-_NULL = b"\xff\xff\xff\xff"
 
 Span = tuple[int, int]
 
@@ -33,33 +33,6 @@ Span = tuple[int, int]
 def candidates(sieve: Pattern, run: bytes) -> list[Span]:
     """Where in *run* something may be found; every find overlaps one of these."""
     return [match.span() for match in sieve.finditer(run)]
-
-
-def cells(run: bytes, start: int, end: int, last: int) -> list[Span]:
-    """
-    Where the cells 0 to *last* of the row body ``run[start:end]`` stand; (-1, -1) is NULL.
-
-    Raises:
-        CannotMask: the lengths lie.
-    """
-    here = start + 2
-    spans = []
-    try:
-        for _ in range(last + 1):
-            (size,) = _read_i32(run, here)
-            here += 4
-            if size >= 0:
-                spans.append((here, here + size))
-                here += size
-            elif size == -1:
-                spans.append((-1, -1))
-            else:
-                raise CannotMask("a cell of negative length")
-    except struct.error:
-        raise CannotMask("a row that ends inside a cell") from None
-    if here > end:
-        raise CannotMask("a cell longer than its row")
-    return spans
 
 
 def rewrite(plan: Plan, run: bytes, tally: Tally) -> bytes:
@@ -111,26 +84,51 @@ def rewrite_row(
     """
     if _read_i16(run, start)[0] != plan.width:
         raise CannotMask("a row with another number of columns than described")
-    columns = plan.columns
-    spans = cells(run, start, end, columns[-1].position)
     pieces: list[bytes] = []
     kept = start
-    for column in columns:
-        low, high = spans[column.position]
-        if low < 0:
+    here = start + 2
+    passed = 0
+    for column in plan.columns:
+        here = _skip(run, here, column.position - passed)
+        passed = column.position + 1
+        low = here + 4
+        size = -1 if low > end else _read_i32(run, here)[0]
+        high = low + size
+        if size < -1 or low > end or high > end:
+            raise CannotMask("a cell that reaches beyond its row")
+        here = low if size == -1 else high
+        if size == -1 or not (column.always or _touched(hits, hit, low, high)):
             continue
-        if not column.always:
-            while hits[hit][1] <= low:
-                hit += 1
-            if hits[hit][0] >= high:
+        new = column.constant
+        if new is not None:
+            tally.add(column.rule)
+        else:
+            value = run[low:high]
+            hidden = column.cover(value, tally)
+            if hidden is value:
                 continue
-        value = run[low:high]
-        new = column.cover(value, tally)
-        if new is value:
-            continue
-        pieces += (run[kept : low - 4], _NULL if new is None else _write_i32(len(new)) + new)
+            new = NULL_CELL if hidden is None else _write_i32(len(hidden)) + hidden
+        pieces += (run[kept : low - 4], new)
         kept = high
     if not pieces:
         return None
     pieces.append(run[kept:end])
     return b"".join(pieces)
+
+
+def _skip(run: bytes, here: int, cells: int) -> int:
+    """Offset behind *cells* cells; the caller checks that it is still in the row."""
+    try:
+        for _ in range(cells):
+            (size,) = _read_i32(run, here)
+            here += 4 + size if size > 0 else 4
+    except struct.error:
+        raise CannotMask("a row that ends inside a cell") from None
+    return here
+
+
+def _touched(hits: list[Span], hit: int, low: int, high: int) -> bool:
+    """Whether a candidate overlaps the cell. Candidates are in order and do not overlap each other."""
+    while hits[hit][1] <= low:
+        hit += 1
+    return hits[hit][0] < high

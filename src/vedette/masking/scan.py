@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vedette.masking.detectors import DETECTORS, Detector, expand
 from vedette.masking.fold import DISGUISES, fold
+from vedette.masking.patterns import Which, which_of
 from vedette.masking.strategies import REDACTED, STRICTNESS, digest, replacement
 from vedette.masking.tally import Tally
 from vedette.model import MaskRule
@@ -36,23 +37,30 @@ class _Find:
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """Hides what its detectors find."""
+    """Hides what its detectors find. Made by ``scanner``; *which* knows their anchors, then disguises."""
 
     sought: tuple[Sought, ...]
     key: bytes
+    which: Which
 
     def finds(self, text: bytes) -> list[_Find]:
-        """What is found in *text* as it is and as it reads, merged where finds touch each other."""
+        """What is found in *text* as it is and as it reads, merged where finds overlap."""
+        hits = self.which.of(text)
+        if not hits:
+            return []
+        disguised = hits[-1] == len(self.sought)
         found = [
-            _Find(start, end, sought, sought.strategy)
-            for sought in self.sought
-            for start, end in sought.detector.finds(text, sought.hinted)
+            _Find(start, end, by, by.strategy)
+            for by in map(self.sought.__getitem__, hits[:-1] if disguised else hits)
+            for start, end in by.detector.finds(text, by.hinted)
         ]
-        folded = fold(text)
+        folded = fold(text) if disguised else None
         if folded is not None:
-            for sought in self.sought:
-                for start, end in sought.detector.finds(folded.text, sought.hinted):
-                    found.append(_Find(*folded.original(start, end), sought, sought.strategy))
+            for hit in self.which.of(folded.text):
+                if hit < len(self.sought):
+                    by = self.sought[hit]
+                    for start, end in by.detector.finds(folded.text, by.hinted):
+                        found.append(_Find(*folded.original(start, end), by, by.strategy))
         return _merged(found) if len(found) > 1 else found
 
     def hide(self, text: bytes, tally: Tally, lead: bytes = b"") -> bytes | None:
@@ -141,20 +149,21 @@ def _strictness(rule: MaskRule) -> tuple[int, int]:
     return STRICTNESS[rule.strategy], -rule.keep
 
 
-def scanner(sought: tuple[Sought, ...], key: bytes) -> Scanner:
+def scanner(wanted: tuple[Sought, ...], key: bytes) -> Scanner:
     """
     Raises:
         ValueError: something is to be hashed and there is no key.
     """
-    if any(one.strategy == "hash" for one in sought):
+    if any(one.strategy == "hash" for one in wanted):
         digest(b"", key)
-    return Scanner(sought, key)
+    return Scanner(wanted, key, which_of((*anchors(wanted), DISGUISES)))
 
 
-def anchors(sought: Iterable[Sought]) -> list[bytes]:
-    """Pattern sources: a run of rows in which none matches holds no find."""
-    sources = [DISGUISES]
-    for one in sought:
-        hinted = one.detector.hinted if one.hinted else b""
-        sources.append(hinted + b"|" + one.detector.anchor if hinted else one.detector.anchor)
-    return sources
+def anchors(wanted: Iterable[Sought]) -> list[bytes]:
+    """One pattern source for each: where neither it nor DISGUISES matches, there is no find."""
+    return [
+        one.detector.hinted + b"|" + one.detector.anchor
+        if one.hinted and one.detector.hinted
+        else one.detector.anchor
+        for one in wanted
+    ]

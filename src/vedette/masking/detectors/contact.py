@@ -15,8 +15,9 @@ from vedette.masking.detectors.detector import (
 )
 from vedette.masking.patterns import compile_bytes
 
-# Source: RFC 5321 section 4.1.2 and RFC 6531 (every byte over 0x7f belongs).
-_ATEXT = rb"[0-9A-Za-z!#$%&'*+/=?^_{|}~.\x60\x80-\xff-]"
+# Source: RFC 5321 section 4.1.2 and RFC 6531 (every byte over 0x7f belongs), less the
+# punctuation that nearly always belongs to what is around an address: "?to=a@b.example".
+_ATEXT = rb"[0-9A-Za-z+_'~.\x80-\xff-]"
 _LABEL = rb"[0-9A-Za-z\x80-\xff](?:[0-9A-Za-z\x80-\xff_-]*[0-9A-Za-z\x80-\xff])?"
 _EMAIL = (
     rb"(?:" + _ATEXT + rb'+|"[^"\x00-\x1f]{1,64}")@(?:' + _LABEL + rb"\.)+"
@@ -45,7 +46,7 @@ _PHONE_WORDS = (
 def _phone(text: bytes, start: int, end: int, hinted: bool) -> Iterator[Span]:
     """The numbers in a stretch of digits and separators: between dates, and between each other."""
     date = _DATE.search(text[start:end])
-    if date is not None and not text[start : start + 1] == b"+":
+    if date is not None and text[start : start + 1] != b"+":
         low, high = date.span()
         yield from _between(text, start, start + low, hinted)
         yield from _between(text, start + high, end, hinted)

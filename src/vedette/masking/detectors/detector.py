@@ -42,7 +42,10 @@ class Detector:
         found: list[Span] = []
         floor = 0
         for candidate in compile_bytes(self.pattern).finditer(text):
-            for start, end in self.check(text, *candidate.span(), hinted):
+            low, high = candidate.span()
+            if low < floor:
+                continue  # inside a find that reached beyond its own candidate
+            for start, end in self.check(text, low, high, hinted):
                 if start >= floor:
                     found.append((start, end))
                     floor = end

@@ -66,7 +66,7 @@ DETECTORS = (
         "personal",
         anchor=rb"[0-9]{3}" + _GAP + rb"{1,2}[0-9]{2}" + _GAP + rb"{1,2}[0-9]{4}"
         rb"|(?i:ssn|ss#|social|soc[ ._-]?sec|itin|tax[ ._-]?id|tin)[^A-Za-z]",
-        pattern=rb"[0-9]+(?:" + _GAP + rb"{1,2}[0-9]+)*",
+        pattern=rb"[0-9]+(?:" + _GAP + rb"{1,2}[0-9]+){2,}|[0-9]{9,}",
         check=_ssn,
         words=rb"(?i)ssn|social|(?:^|_)(?:itin|tin|tax_?id)",
         hinted=rb"[0-9]{9}|[0-9]{3}" + _GAP + rb"{1,2}[0-9]{2}" + _GAP + rb"{1,2}[0-9]{4}",

@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv6Address
 from vedette.masking.detectors.detector import Detector, Span, digit_groups, is_digit, is_word, near
 
 _V4 = rb"[0-9]+(?:\.[0-9]+){3,}"
-_V6 = rb"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?"
+_V6 = rb"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?:(?:\.[0-9]{1,3}){3})?"
 # "version 1.2.3.4" is a build, not a machine.
 _VERSION = rb"(?i)(?:version|release|build|firmware|\bv|oid)[ :=.\"]{0,3}$"
 
@@ -49,7 +49,7 @@ DETECTORS = (
     Detector(
         "ip_address",
         "network",
-        anchor=rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,30}:[0-9A-Fa-f]|[0-9A-Fa-f]{1,4}::",
+        anchor=rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]|::[0-9A-Fa-f]|[0-9A-Fa-f]::",
         pattern=_V4 + rb"|" + _V6,
         check=_address,
     ),
