@@ -1,0 +1,76 @@
+"""``mask``: hide these in whatever comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from vedette.masking.detectors import DETECTORS, GROUPS, expand
+from vedette.model import MaskRule
+from vedette.policy import packs
+from vedette.policy.strict import Node, near
+
+Strategy = Literal["redact", "partial", "hash", "null"]
+STRATEGIES: tuple[Strategy, ...] = ("redact", "partial", "hash", "null")
+KEYS = ("entities", "columns", "pack", "as", "keep")
+MAX_KEEP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """An obligation on everything that passes; it has no opinion on whether anything does."""
+
+    name: str
+    mask: MaskRule
+
+
+def decode(name: str, node: Node) -> Masking:
+    fields = node.fields(KEYS)
+    chosen = [key for key in ("entities", "columns", "pack") if key in fields]
+    if len(chosen) != 1 and isinstance(node.value, dict):
+        fix = (
+            "write a rule for each" if chosen else 'for example entities: [email], or columns: ["public.t.c"]'
+        )
+        node.problem("a mask needs exactly one of entities, columns and pack", fix)
+    strategy: Strategy = "redact"
+    if "as" in fields:
+        strategy = cast(Strategy, fields["as"].choice(STRATEGIES, what="strategy"))
+    if "keep" in fields and strategy != "partial":
+        fields["keep"].problem(f"keep means nothing with as: {strategy}", "write as: partial, or remove keep")
+    return Masking(
+        name,
+        MaskRule(
+            name,
+            strategy,
+            entities=_entities(fields),
+            columns=_columns(fields["columns"]) if "columns" in fields else (),
+            keep=fields["keep"].integer(1, MAX_KEEP) if "keep" in fields else 4,
+        ),
+    )
+
+
+def _entities(fields: dict[str, Node]) -> frozenset[str]:
+    if "entities" in fields:
+        return expand(fields["entities"].choices((*DETECTORS, *GROUPS), what="entity"))
+    if "pack" in fields:
+        node, name = fields["pack"], fields["pack"].text()
+        known = packs.names(entities=True)
+        if name in known:
+            return packs.load(name).entities
+        other = name in packs.names(entities=False)
+        if name:
+            fix = near(name, known)
+            node.problem(f'pack "{name}" has nothing to mask' if other else f'unknown pack "{name}"', fix)
+    return frozenset()
+
+
+def _columns(node: Node) -> tuple[str, ...]:
+    globs = node.texts()
+    for place, glob in enumerate(globs):
+        if glob and "*" not in glob and glob.count(".") < 2:
+            last = glob.rpartition(".")[2]
+            node.child(place, glob).problem(
+                f'"{glob}" is no column: schema, table and column are needed',
+                f'write "public.table.{last}", or "*.{last}" for any table',
+            )
+    return globs

@@ -1,0 +1,19 @@
+"""The protocols that policies may name, and what can be asked of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """*masks*: results can be masked. *dialects*: whose facts its actions carry."""
+
+    masks: bool
+    dialects: tuple[str, ...] = ()
+
+
+PROTOCOLS: Mapping[str, Spoken] = {
+    "postgres": Spoken(masks=True, dialects=("sql",)),
+}
