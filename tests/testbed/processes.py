@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
@@ -38,12 +39,22 @@ def unprivileged() -> bool:
 @functools.cache
 def folder() -> Path:
     """The run's own folder, which an unprivileged child may pass through; removed at exit."""
-    import atexit
-
-    base = Path(tempfile.mkdtemp(prefix="vedette-test-"))
+    top = Path(tempfile.gettempdir())
+    for stale in top.glob("vedette-test-*-*"):
+        _sweep(stale)
+    base = Path(tempfile.mkdtemp(prefix=f"vedette-test-{os.getpid()}-", dir=top))
     base.chmod(0o711)
     atexit.register(shutil.rmtree, base, ignore_errors=True)
     return base
+
+
+def _sweep(stale: Path) -> None:
+    """Removes what a run that was killed left behind, if it was ours and its process is gone."""
+    number = stale.name.split("-")[2]
+    if number.isdigit() and not Path("/proc", number).exists() and Path("/proc/self").exists():
+        with contextlib.suppress(OSError):
+            if stale.stat().st_uid == os.geteuid():
+                shutil.rmtree(stale, ignore_errors=True)
 
 
 def reachable(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def test_a_client_certificate_is_a_login_and_a_strangers_is_not(pg15_tls: Postgr
         login((stranger.certificate, stranger.key))
 
 
-def test_the_server_ends_with_whoever_started_it(tmp_path: Path) -> None:
+def test_the_server_ends_with_whoever_started_it() -> None:
     """kill -9 of the test run must leave nothing behind."""
     script = (
         "import sys, time\n"
@@ -108,9 +109,9 @@ def test_the_server_ends_with_whoever_started_it(tmp_path: Path) -> None:
         parent.kill()
         parent.wait()
     _gone(int(number))
-    import shutil
-
-    shutil.rmtree(folder.strip(), ignore_errors=True)
+    assert processes.folder() != Path(folder.strip())
+    processes._sweep(Path(folder.strip()))
+    assert not Path(folder.strip()).exists()
 
 
 def _gone(number: int) -> None:
@@ -120,8 +121,6 @@ def _gone(number: int) -> None:
     except ProcessLookupError:
         return
     try:
-        import select
-
         ready, _, _ = select.select([handle], [], [], processes.PATIENCE_SECONDS)
         if not ready:
             os.kill(number, signal.SIGKILL)
