@@ -38,8 +38,10 @@ def test_several_starting_at_once_agree(tmp_path):
     assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["journal.key", "journal.pub.pem"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"version":1,"signing":"zz","mac":""}',
-                                     b'{"version":2,"signing":"' + b"0" * 64 + b'","mac":"' + b"0" * 64 + b'"}'])  # fmt: skip
+FROM_LATER = b'{"version":2,"signing":"' + b"0" * 64 + b'","mac":"' + b"0" * 64 + b'"}'
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"version":1,"signing":"zz","mac":""}', FROM_LATER])
 def test_a_broken_key_file_is_never_replaced(tmp_path, content):
     path = tmp_path / "journal.key"
     path.write_bytes(content)

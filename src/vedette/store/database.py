@@ -1,0 +1,152 @@
+"""Opening the store: SQLite in WAL mode (one file, other processes may read), or a server by URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from vedette.store.actions import Actions
+from vedette.store.errors import StoreError
+from vedette.store.follower import Cursors
+from vedette.store.holds import Holds
+from vedette.store.keys import Keys
+from vedette.store.migrate import migrate
+from vedette.store.sealed import SealedBoxes
+from vedette.store.sessions import Sessions
+from vedette.store.tokens import IssuedTokens
+
+__all__ = ["Store", "StoreError"]
+
+BUSY_MILLISECONDS = 10_000
+_WRITES = "vedette_writes"
+
+
+class Store:
+    """The database, and one small collection per noun.
+
+    Every method raises StoreError (an OSError) where the database does not answer.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self.sessions = Sessions(self)
+        self.actions = Actions(self)
+        self.holds = Holds(self)
+        self.tokens = IssuedTokens(self)
+        self.keys = Keys(self)
+        self.sealed = SealedBoxes(self)
+        self.cursors = Cursors(self)
+
+    @classmethod
+    async def open(cls, where: Path | str) -> Self:
+        """Open the store at a path (an SQLite file, made where missing, mode 0600) or a URL; migrate it.
+
+        Raises:
+            StoreError: it cannot be opened, or a newer Vedette wrote it.
+        """
+        url = _url(where)
+        sqlite = url.get_backend_name() == "sqlite"
+        if sqlite and url.database and url.database != ":memory:":
+            _create(Path(url.database))
+        engine = create_async_engine(url, **({"pool_size": 4, "max_overflow": 8} if _pooled(url) else {}))
+        if sqlite:
+            event.listen(engine.sync_engine, "connect", _prepare)
+            event.listen(engine.sync_engine, "begin", _begin)
+        store = cls(engine)
+        try:
+            await migrate(store)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return store
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that reads. Raises StoreError where the database fails."""
+        with _trouble():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write: all of it or nothing. On SQLite it has the file to itself."""
+        with _trouble():
+            async with self._engine.connect() as connection:
+                connection = await connection.execution_options(**{_WRITES: True})
+                async with connection.begin():
+                    yield connection
+
+
+class _trouble:
+    """Turns the database's errors into ours, except a broken uniqueness, which is an answer."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SQLAlchemyError) and not isinstance(error, IntegrityError):
+            # The statement and its values stay out of the message: they may be what is to be hidden.
+            cause = getattr(error, "orig", None)
+            raise StoreError(f"the store failed: {cause or type(error).__name__}") from error
+
+
+def _url(where: Path | str) -> URL:
+    if isinstance(where, Path) or "://" not in where:
+        return URL.create("sqlite+aiosqlite", database=str(where))
+    try:
+        url = make_url(where)
+    except ArgumentError as error:
+        raise StoreError("the store's URL cannot be read") from error
+    if url.drivername in ("sqlite", "postgresql"):
+        driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[url.drivername]
+        url = url.set(drivername=driver)
+    return url
+
+
+def _pooled(url: URL) -> bool:
+    return url.database not in (None, "", ":memory:")
+
+
+def _create(path: Path) -> None:
+    """Make the file ourselves, so that nobody else may read it (SQLite would ask the umask)."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be opened: {error.strerror}") from error
+
+
+def _prepare(connection: Any, _: object) -> None:
+    """Settings of each SQLite connection. Transactions are begun by ``_begin``, not by the driver."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # Not NORMAL: a used approval must not come back after a power failure.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+    finally:
+        cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that starts by reading and then writes can fail half-way in SQLite; IMMEDIATE cannot.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,1 @@
+"""Alembic's scripts; run by ``vedette.store.migrate``, never by hand."""

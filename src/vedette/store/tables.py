@@ -1,0 +1,209 @@
+"""The tables. A change here needs a migration beside it; a test compares the two.
+
+Times are Unix seconds. Lists and mappings are JSON. SQLite and PostgreSQL both
+take all of it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+sessions = Table(
+    "sessions", metadata,
+    Column("id", Text, primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("application", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("opened", Float, nullable=False),
+    Column("closed", Float),
+    Column("reason", Text, nullable=False),
+    Column("actions", Integer, nullable=False),
+    Column("denied", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("masked", BigInteger, nullable=False),
+    Index(None, "opened"),
+    Index(None, "principal", "opened"),
+    Index(None, "resource", "opened"),
+)  # fmt: skip
+
+actions = Table(
+    "actions", metadata,
+    Column("id", Text, primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("effects", Text, nullable=False),
+    Column("objects", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("observed", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("tag", Text, nullable=False),
+    Column("sqlstate", Text, nullable=False),
+    Column("masked", BigInteger, nullable=False),
+    Column("duration", Float, nullable=False),
+    Index(None, "session", "seq"),
+    Index(None, "at"),
+    Index(None, "verdict", "at"),
+)  # fmt: skip
+
+holds = Table(
+    "holds", metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("patience", Float, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("state", JSON, nullable=False),
+    Column("touches", JSON, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("approvers", JSON, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("terms", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Index(None, "status", "created"),
+    Index(None, "digest", "terms"),
+)  # fmt: skip
+
+# The same action cannot have two tickets that are still good for something.
+Index(
+    "uq_holds_live_ticket", holds.c.digest, holds.c.terms, unique=True,
+    sqlite_where=text("mode = 'ticket' AND status IN ('pending', 'approved')"),
+    postgresql_where=text("mode = 'ticket' AND status IN ('pending', 'approved')"),
+)  # fmt: skip
+
+hold_decisions = Table(
+    "hold_decisions", metadata,
+    Column("hold", Text, ForeignKey("holds.id"), nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("approve", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("hold", "principal"),
+)  # fmt: skip
+
+hold_uses = Table(
+    "hold_uses", metadata,
+    Column("hold", Text, ForeignKey("holds.id"), nullable=False),
+    Column("left", Integer, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    # One row per use: even a database that forgot the counter refuses the second one.
+    PrimaryKeyConstraint("hold", "left"),
+)  # fmt: skip
+
+tokens = Table(
+    "tokens", metadata,
+    Column("id", Text, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("actor", Text),
+    Column("email", Text),
+    Column("issued", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("revoked", Float),
+    Index(None, "expires"),
+)  # fmt: skip
+
+keys = Table(
+    "keys", metadata,
+    Column("prefix", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("subject", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Column("salt", LargeBinary, nullable=False),
+    Column("iterations", Integer, nullable=False),
+    Column("stored_key", LargeBinary, nullable=False),
+    Column("server_key", LargeBinary, nullable=False),
+    Column("used", Float),
+    Column("revoked", Float),
+)  # fmt: skip
+
+sealed = Table(
+    "sealed", metadata,
+    Column("name", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("box", LargeBinary, nullable=False),
+    Column("written", Float, nullable=False),
+)  # fmt: skip
+
+follower = Table(
+    "follower", metadata,
+    Column("worker", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)  # fmt: skip

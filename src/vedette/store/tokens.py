@@ -1,0 +1,155 @@
+"""Issued tokens (their ids, never the tokens), and which of them are void."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select, update
+
+from vedette.identity.tokens import TokenRecord
+from vedette.model import Kind
+from vedette.store import tables
+from vedette.store.connect import Database
+from vedette.store.errors import StoreError
+
+log = logging.getLogger(__name__)
+_T = tables.tokens
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One issued token. *revoked* is when it was made void, None for never."""
+
+    record: TokenRecord
+    note: str
+    revoked: float | None
+
+
+class IssuedTokens:
+    """The tokens this gateway gave out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, record: TokenRecord, note: str = "") -> None:
+        """Keep a new token's record."""
+        values = {
+            "id": record.id, "issuer": record.issuer, "subject": record.subject, "kind": record.kind.value,
+            "groups": sorted(record.groups), "actor": record.actor, "email": record.email,
+            "issued": record.issued, "expires": record.expires, "key_id": record.key_id, "note": note,
+        }  # fmt: skip
+        async with self._database.writing() as connection:
+            await connection.execute(insert(_T).values(values))
+
+    async def get(self, token: str) -> TokenRow | None:
+        rows = await self._select(_T.c.id == token, 1)
+        return rows[0] if rows else None
+
+    async def find(self, *, now: float | None = None, limit: int = 1000) -> list[TokenRow]:
+        """At most *limit* tokens, newest first; with *now*, only those that have not expired by then."""
+        return await self._select(None if now is None else _T.c.expires > now, limit)
+
+    async def revoke(self, token: str, now: float) -> bool:
+        """Make a token void; False where there is none, or it is void already."""
+        change = update(_T).where(_T.c.id == token, _T.c.revoked.is_(None)).values(revoked=now)
+        async with self._database.writing() as connection:
+            return (await connection.execute(change)).rowcount == 1
+
+    async def revoked(self, now: float) -> frozenset[str]:
+        """The ids of void tokens that have not expired anyway."""
+        query = select(_T.c.id).where(_T.c.revoked.is_not(None), _T.c.expires > now)
+        async with self._database.reading() as connection:
+            return frozenset((await connection.execute(query)).scalars())
+
+    async def forget(self, before: float) -> int:
+        """Drop the records of tokens that expired before *before*; how many."""
+        async with self._database.writing() as connection:
+            return (await connection.execute(delete(_T).where(_T.c.expires < before))).rowcount
+
+    async def _select(self, where: object, limit: int) -> list[TokenRow]:
+        query = select(_T).order_by(_T.c.issued.desc(), _T.c.id).limit(limit)
+        if where is not None:
+            query = query.where(where)  # type: ignore[arg-type]
+        async with self._database.reading() as connection:
+            found = (await connection.execute(query)).mappings().all()
+        return [
+            TokenRow(
+                TokenRecord(
+                    row["id"], row["issuer"], row["subject"], Kind(row["kind"]), frozenset(row["groups"]),
+                    row["actor"], row["email"], row["issued"], row["expires"], row["key_id"],
+                ),
+                row["note"],
+                row["revoked"],
+            )
+            for row in found
+        ]  # fmt: skip
+
+
+class Revocations:
+    """Which tokens are void, answered from memory; kept fresh by polling, at most *pause* seconds behind.
+
+    Fails closed: when the store has not answered for *patience* seconds, every token counts as
+    void, because one of them may have been revoked meanwhile. *told* is called with
+    newly revoked ids, so that their sessions can be ended.
+    """
+
+    def __init__(
+        self, tokens: IssuedTokens, *, now: Callable[[], float], clock: Callable[[], float],
+        pause: float = 0.5, patience: float = 30.0, told: Callable[[frozenset[str]], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._tokens = tokens
+        self._now = now
+        self._clock = clock
+        self._pause = pause
+        self._patience = patience
+        self._told = told
+        self._void: frozenset[str] = frozenset()
+        self._fresh: float | None = None
+        self._soon = asyncio.Event()
+
+    def is_revoked(self, token: str) -> bool:
+        """Whether *token* (a jti) is void. Never waits."""
+        if self._fresh is None or self._clock() - self._fresh > self._patience:
+            return True
+        return token in self._void
+
+    def add(self, token: str) -> None:
+        """This process itself has just revoked *token*: void from this moment."""
+        self._news(self._void | {token})
+
+    def look(self) -> None:
+        """Ask the store now rather than at the next turn (on a signal)."""
+        self._soon.set()
+
+    async def refresh(self) -> None:
+        """Ask the store.
+
+        Raises:
+            StoreError: it does not answer.
+        """
+        asked = self._clock()
+        self._news(await self._tokens.revoked(self._now()))
+        self._fresh = asked
+
+    async def run(self) -> None:
+        """Refresh for ever; ends by being cancelled."""
+        while True:
+            try:
+                await self.refresh()
+            except StoreError as error:
+                log.error("which tokens are revoked cannot be read: %s", error)
+            self._soon.clear()
+            try:
+                async with asyncio.timeout(self._pause):
+                    await self._soon.wait()
+            except TimeoutError:
+                pass
+
+    def _news(self, void: frozenset[str]) -> None:
+        fresh = void - self._void
+        self._void = void
+        if fresh and self._told is not None:
+            self._told(fresh)
