@@ -183,7 +183,7 @@ def test_channel_binding_replaces_weak_hashes_by_sha256(algorithm):
 
 
 def relabelled(algorithm: str) -> bytes:
-    """An RSA certificate that says it is signed by *algorithm*; the binding does not ask whether that holds."""
+    """An RSA certificate that says it is signed by *algorithm*; the binding does not ask whether it is."""
     from tests.identity.forge import rsa_key
 
     key = rsa_key("r1")
