@@ -35,9 +35,12 @@ def read_private(path: Path, *, shared: bool = False, limit: int = MAX_PRIVATE_B
         raise KeyFileError(f"{path} does not exist; create it or correct the path") from None
     except OSError as error:
         raise KeyFileError(f"{path} cannot be opened: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_mode(path, os.fstat(descriptor), shared)
-        content = file.read(limit + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > limit:
         raise KeyFileError(f"{path} is longer than {limit} bytes; is it the right file?")
     return content
