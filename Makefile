@@ -68,4 +68,4 @@ lock: prepare  ## Write requirements/*.txt anew, nothing younger than four days
 	@.ci/lock $(VENV)/uv
 
 clean:  ## Remove what the commands above made
-	@rm -rf $(VENV) $(AGENT) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf $(VENV) $(AGENT) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

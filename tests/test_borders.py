@@ -21,7 +21,10 @@ PACKAGE = "vedette"
 # The pure core. Every module of a protocol belongs to it, except those in EDGE.
 PURE = ("model", "sql", "shell", "policy", "masking", "protocols")
 # The asyncio part of protocols: sockets, clocks and tasks live here and nowhere else in them.
-EDGE = ("protocols.drive", "protocols.*.engine")
+EDGE = (
+    "protocols.drive",
+    *(f"protocols.*.{name}" for name in ("engine", "accept", "dial", "wire", "session", "catalogue")),
+)
 
 WORLD = frozenset(
     {
