@@ -28,7 +28,8 @@ def digest(ask: Ask, policy: str) -> str:
     return _hash(
         [
             VERSION,
-            ask.principal.id,
+            ask.principal.issuer,
+            ask.principal.subject,
             ask.principal.actor,
             ask.resource.name,
             action.protocol,

@@ -54,8 +54,11 @@ def _names(by: Principal) -> frozenset[str]:
 
 
 def _is_requester(hold: HoldRow, by: Principal) -> bool:
-    asked = (hold.principal, hold.subject, hold.email, hold.actor)
-    return not _names(by).isdisjoint(name.casefold() for name in asked if name)
+    asked = (hold.principal, hold.email, hold.actor)
+    if not _names(by).isdisjoint(name.casefold() for name in asked if name):
+        return True
+    # The end of "issuer#subject", so that it does not matter where an issuer's name ends.
+    return hold.principal.casefold().endswith(f"#{by.subject.casefold()}")
 
 
 def _same_person(by: Principal, one: DecisionRow) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from vedette.store.holds import HoldRow
 
+_PLAIN = re.compile(r"[\w.:/$@*-]+")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Unicode categories that show as nothing, reorder what stands beside them, or are no characters:
 # control, format (bidirectional overrides, zero width), surrogates, private use, unassigned,
@@ -50,7 +52,7 @@ def describe(hold: HoldRow) -> list[tuple[str, str]]:
     given = sum(one.approve for one in hold.decisions)
     rows = [
         ("Effects", ", ".join(_effect(touch) for touch in hold.touches) or "none"),
-        ("Objects", ", ".join(map(visible, hold.objects)) or "none in particular"),
+        ("Objects", ", ".join(map(_name, hold.objects)) or "none in particular"),
         ("Resource", visible(f"{hold.resource} ({hold.protocol})")),
         ("Who", visible(f"{hold.principal} ({hold.kind})")),
         ("On behalf of", visible(hold.actor)),
@@ -78,7 +80,14 @@ def _effect(touch: tuple[str, str, bool, bool]) -> str:
     marks = "" if resolved else " (schema unknown)"
     if implied:
         marks += " (behind a view or function)"
-    return visible(f"{effect} {name}".rstrip()) + marks
+    return visible(effect) + (f" {_name(name)}" if name else "") + marks
+
+
+def _name(name: str) -> str:
+    """An object's name; in quotes where it could be taken for a list of several."""
+    if _PLAIN.fullmatch(name):
+        return name
+    return '"' + visible(name).replace('"', '\\"') + '"'
 
 
 def _said(approve: bool, reason: str) -> str:

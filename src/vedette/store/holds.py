@@ -90,11 +90,6 @@ class HoldRow:
     def objects(self) -> tuple[str, ...]:
         return tuple(sorted({touch[1] for touch in self.touches if touch[1]}))
 
-    @property
-    def subject(self) -> str:
-        """The requester's subject, without the issuer."""
-        return self.principal.partition("#")[2]
-
 
 class Change:
     """A hold within a transaction that nobody else can come between. *row* is what it is now."""
