@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# What may stand before the colon of an object that is no relation.
+# What may stand before the colon of an object that is no relation: globs may name these and no others.
 KINDS = frozenset(
     {
         "aggregate", "cast", "collation", "column", "connection", "constraint", "conversion", "cursor",
@@ -17,7 +17,7 @@ KINDS = frozenset(
         "operator", "parameter", "policy", "prepared", "procedure", "process", "program", "publication",
         "role", "rule", "schema", "sequence", "server", "setting", "slot", "snapshot", "statistics",
         "subscription", "system", "tablespace", "textsearch", "transaction", "transform", "trigger", "type",
-        "usermapping", "wrapper", "channel",
+        "usermapping", "wrapper", "channel", "wal",
     }
 )  # fmt: skip
 
@@ -25,7 +25,7 @@ KINDS = frozenset(
 def kind_of(name: str) -> str:
     """``function`` of ``function:public.f``; empty for a relation, whose name has no kind before it."""
     kind, colon, _ = name.partition(":")
-    return kind if colon and kind in KINDS else ""
+    return kind if colon and kind.isidentifier() and kind.islower() else ""
 
 
 class Glob:
@@ -115,7 +115,7 @@ class Globs:
 def misspelt(text: str) -> tuple[str, str] | None:
     """Why an object glob can never match anything, and the fix; None where it can."""
     kind, colon, rest = text.partition(":")
-    if colon and kind not in KINDS and "." not in kind and "*" not in kind:
+    if kind_of(text) and kind not in KINDS:
         return f'unknown kind of object "{kind}" in "{text}"', "known are " + ", ".join(sorted(KINDS))
     if colon and not rest:
         return f'"{text}" names no object', f'write "{kind}:*" for all of them'

@@ -118,7 +118,10 @@ def _fact(action: Action, path: tuple[str, ...]) -> object:
         for touch in action.touches:
             if touch.effect is Effect.UNKNOWN:
                 return _ABSENT
-        return dict(facts) if len(path) == 1 else facts.get(path[1], _ABSENT)
+        if len(path) == 1:
+            return dict(facts)
+        fact = facts.get(path[1], _ABSENT)
+        return tuple(fact) if type(fact) is list else fact  # a list cannot be looked up in a memory
     value = ACTION[path[0]](action)
     return _ABSENT if path[0] == "objects" and len(action.objects) > MAX_OBJECTS else value
 

@@ -1,0 +1,26 @@
+"""Settings: one file, decoded strictly, into one frozen tree."""
+
+from __future__ import annotations
+
+from vedette.config.load import load, reload, restart_needed, unready
+from vedette.config.settings import (
+    Gateway,
+    HostPort,
+    IdentitySettings,
+    JournalSettings,
+    Limits,
+    Listen,
+    LoginSettings,
+    Record,
+    ResourceSettings,
+    Settings,
+    Tls,
+    Upstream,
+)
+from vedette.policy.problems import ConfigError, Marks, Problem
+
+__all__ = [
+    "ConfigError", "Gateway", "HostPort", "IdentitySettings", "JournalSettings", "Limits", "Listen",
+    "LoginSettings", "Marks", "Problem", "Record", "ResourceSettings", "Settings", "Tls", "Upstream",
+    "load", "reload", "restart_needed", "unready",
+]  # fmt: skip

@@ -1,0 +1,104 @@
+"""Decoding of ``identity:``."""
+
+from __future__ import annotations
+
+from vedette.config.settings import IdentitySettings
+from vedette.identity.claims import path_of
+from vedette.identity.fetch import permitted
+from vedette.identity.oidc import DEFAULT_ALGORITHMS, MAX_SKEW_SECONDS, IssuerSettings, Match
+from vedette.identity.signature import ALGORITHMS
+from vedette.model import Kind
+from vedette.policy.strict import Node
+
+KEYS = ("name", "scope", "issuers")
+ISSUER_KEYS = (
+    "issuer", "audience", "others", "algorithms", "parties", "groups", "email",
+    "agents", "people", "services", "otherwise", "skew", "jwks", "loopback_http",
+)  # fmt: skip
+KINDS = tuple(map(str, Kind))
+
+
+def decode(node: Node | None) -> IdentitySettings:
+    if node is None:
+        return IdentitySettings()
+    fields = node.fields(KEYS)
+    default = IdentitySettings()
+    name = fields["name"].text() if "name" in fields else default.name
+    nodes = fields["issuers"].entries() if "issuers" in fields else []
+    issuers = [_issuer(each) for each in nodes]
+    known = {name}
+    for each, issuer in zip(nodes, issuers, strict=True):
+        if issuer is not None and issuer.issuer in known:
+            each.problem(f"the issuer {issuer.issuer} is configured twice", "remove one")
+        known.add(issuer.issuer if issuer is not None else "")
+    return IdentitySettings(
+        name,
+        fields["scope"].text() if "scope" in fields else default.scope,
+        tuple(issuer for issuer in issuers if issuer is not None),
+    )
+
+
+def _issuer(node: Node) -> IssuerSettings | None:
+    fields = node.fields(ISSUER_KEYS, required=("issuer", "audience"))
+    noted = len(node.book.problems)
+    loopback = fields["loopback_http"].boolean() if "loopback_http" in fields else False
+    for name in ("issuer", "jwks"):
+        if name in fields:
+            _check_address(fields[name], loopback)
+    texts = {name: frozenset(fields[name].texts()) for name in ("others", "parties") if name in fields}
+    found: dict[str, object] = {
+        "issuer": fields["issuer"].text() if "issuer" in fields else "",
+        "audience": fields["audience"].text() if "audience" in fields else "",
+        "algorithms": _algorithms(fields.get("algorithms")),
+        "groups": _claim(fields["groups"]) if "groups" in fields else ("groups",),
+        "email": _claim(fields["email"]) if "email" in fields else ("email",),
+        "agents": _match(fields.get("agents")),
+        "people": _match(fields.get("people")),
+        "services": _match(fields.get("services")),
+        "otherwise": Kind(fields["otherwise"].choice(KINDS, what="kind")) if "otherwise" in fields else None,
+        "jwks": fields["jwks"].text() if "jwks" in fields else None,
+        "loopback_http": loopback,
+    }
+    if "skew" in fields:
+        found["skew"] = fields["skew"].duration(0, MAX_SKEW_SECONDS)
+    if len(node.book.problems) > noted or not found["issuer"]:
+        return None
+    try:
+        return IssuerSettings(**found, **texts)  # type: ignore[arg-type]
+    except ValueError as error:
+        node.problem(str(error))
+        return None
+
+
+def _check_address(node: Node, loopback: bool) -> None:
+    address = node.text()
+    if address and not permitted(address, loopback_http=loopback):
+        fix = "http is possible for loopback only, with loopback_http: true"
+        node.problem(f"{node.name}: an https address is needed here", fix)
+
+
+def _algorithms(node: Node | None) -> frozenset[str]:
+    if node is None:
+        return DEFAULT_ALGORITHMS
+    return frozenset(node.choices(tuple(ALGORITHMS), what="algorithm"))
+
+
+def _claim(node: Node) -> tuple[str, ...]:
+    """``realm_access.roles``, or a list of steps where a name holds a dot."""
+    steps = node.texts() if isinstance(node.value, list) else node.text()
+    try:
+        return path_of(steps) if steps else ("",)
+    except ValueError as error:
+        node.problem(f"{node.name}: {error}")
+        return ("",)
+
+
+def _match(node: Node | None) -> Match | None:
+    if node is None:
+        return None
+    fields = node.fields(("claim", "equals"), required=("claim", "equals"))
+    equals = fields["equals"].value if "equals" in fields else ""
+    if not isinstance(equals, str | int | bool):
+        fields["equals"].wrong("a text, a whole number, true or false")
+        equals = ""
+    return Match(_claim(fields["claim"]) if "claim" in fields else ("",), equals)

@@ -1,0 +1,162 @@
+"""From a file to settings, and from old settings to new ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vedette.config import gateway, identity, places, resources
+from vedette.config.reading import MAX_BYTES, Document, read_bytes
+from vedette.config.settings import HostPort, Settings
+from vedette.policy import Policies, compile_policies
+from vedette.policy.problems import ConfigError, Problem
+from vedette.policy.strict import Book, Node
+
+SECTIONS = ("gateway", "identity", "resources", "policies")
+VARIABLES = ("VEDETTE_DATA", "VEDETTE_LISTEN_POSTGRES", "VEDETTE_LISTEN_WEB")
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in *path*. *environ* (the process's own where None) may override data and listeners.
+
+    Raises:
+        ConfigError: with every problem of the file that could be found.
+    """
+    return decode(read_bytes(_read(path), str(path)), path, os.environ if environ is None else environ)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        fix = "name another with --config, or write one with: vedette init"
+        raise ConfigError([Problem(str(path), 0, 0, "there is no such file", fix)]) from None
+    except OSError as error:
+        reason = f"the file cannot be read: {error.strerror}"
+        raise ConfigError([Problem(str(path), 0, 0, reason)]) from None
+
+
+def decode(document: Document, path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in an already read *document* of the file *path*.
+
+    Raises:
+        ConfigError: with every problem of the document that could be found.
+    """
+    book = Book(document.marks)
+    root = Node(document.value, (), book)
+    if document.value is None:
+        root.problem("the file is empty", "write a first one with: vedette init")
+    fields = root.fields(SECTIONS, required=("resources", "policies")) if document.value is not None else {}
+    base = path.parent
+    settings = Settings(
+        file=path,
+        gateway=gateway.decode(fields.get("gateway"), base),
+        identity=identity.decode(fields.get("identity")),
+        resources=resources.decode(fields.get("resources"), base),
+        policies=Policies(),
+    )
+    policies = _policies(fields.get("policies"), settings, book)
+    settings = _override(replace(settings, policies=policies), environ, book)
+    book.close()
+    return replace(settings, hash=_hash(document.value, environ))
+
+
+def _policies(node: Node | None, settings: Settings, book: Book) -> Policies:
+    if node is None:
+        return Policies()
+    if not isinstance(node.value, list):
+        node.wrong("a list", "begin each policy with - name:")
+        return Policies()
+    # What a policy reaches can be told only where the resources themselves could be read.
+    known = None if book.problems else [each.resource for each in settings.resources.values()]
+    try:
+        return compile_policies(node.value, book.marks.within("policies"), resources=known)
+    except ConfigError as error:
+        book.problems.extend(error.problems)
+        return Policies()
+
+
+def _override(settings: Settings, environ: Mapping[str, str], book: Book) -> Settings:
+    found = settings.gateway
+    data = environ.get("VEDETTE_DATA")
+    if data:
+        found = replace(found, data=Path(data))
+    listen: dict[str, HostPort] = {}
+    for name in gateway.LISTENERS:
+        variable = f"VEDETTE_LISTEN_{name.upper()}"
+        text = environ.get(variable)
+        where = places.parse_listener(text) if text else None
+        if text and where is None:
+            problem = Problem(f"environment variable {variable}", 0, 0, "it is neither a port nor host:port")
+            book.problems.append(problem)
+        elif where is not None:
+            listen[name] = where
+    return replace(settings, gateway=replace(found, listen=replace(found.listen, **listen)))
+
+
+def _hash(value: object, environ: Mapping[str, str]) -> str:
+    overrides = {name: environ[name] for name in VARIABLES if environ.get(name)}
+    whole = json.dumps([value, overrides], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+def unready(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """What the file names and this machine does not have: variables, files, certificates.
+
+    Apart from :func:`load`, because a file may be checked on another machine
+    than it runs on. The sealed store is the store's own to check.
+    """
+    found: list[Problem] = []
+    file = str(settings.file)
+    for name, resource in settings.resources.items():
+        for reference in resource.login.references:
+            if reference.source == "env" and not environ.get(reference.name):
+                message = f"resources.{name}: the environment variable {reference.name} is not set"
+                found.append(Problem(file, 0, 0, message, "set it where the gateway is started"))
+            if reference.source == "file":
+                found += _missing(file, f"resources.{name}", [settings.file.parent / reference.name])
+        found += _missing(file, f"resources.{name}", [resource.upstream.ca, resource.login.certificate])
+    tls = settings.gateway.tls
+    found += _missing(file, "gateway.tls", [tls.certificate, tls.key, tls.ca])
+    return tuple(found)
+
+
+def _missing(file: str, setting: str, paths: Sequence[Path | None]) -> list[Problem]:
+    return [
+        Problem(file, 0, 0, f"{setting}: there is no file {path}", "make it, or correct the path")
+        for path in paths
+        if path is not None and not path.is_file()
+    ]
+
+
+def reload(old: Settings, path: Path, environ: Mapping[str, str] | None = None) -> Settings | ConfigError:
+    """The new settings, or why *old* stays in force: a value, because the caller must say so either way."""
+    try:
+        return load(path, environ)
+    except ConfigError as error:
+        return error
+
+
+def restart_needed(old: Settings, new: Settings) -> tuple[str, ...]:
+    """What of a reload takes effect only when the gateway starts anew, in words."""
+    sentences = []
+    for name in gateway.LISTENERS:
+        before, after = getattr(old.gateway.listen, name), getattr(new.gateway.listen, name)
+        if before != after:
+            sentences.append(
+                f"listen.{name} stays {before or 'closed'} until a restart (new: {after or 'closed'})"
+            )
+    if old.gateway.data != new.gateway.data:
+        sentences.append(f"data stays {old.gateway.data} until a restart (new: {new.gateway.data})")
+    if old.gateway.journal != new.gateway.journal:
+        sentences.append("the journal's settings stay as they are until a restart")
+    if old.gateway.tls != new.gateway.tls or old.gateway.downstream_tls != new.gateway.downstream_tls:
+        sentences.append("the listeners' TLS stays as it is until a restart")
+    if old.identity.name != new.identity.name:
+        sentences.append(f"the gateway's own issuer stays {old.identity.name} until a restart")
+    return tuple(sentences)
