@@ -159,9 +159,9 @@ class ResourceSettings:
     protocol: str
     upstream: Upstream
     login: LoginSettings
-    labels: Mapping[str, str] = NOTHING
+    labels: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     record: Record = field(default_factory=Record)
-    startup: Mapping[str, str] = NOTHING
+    startup: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     max_sessions: int = 1000
     about: str = ""
 
