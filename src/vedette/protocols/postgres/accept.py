@@ -76,7 +76,8 @@ class Door:
 
     *knows* tells whether a resource exists. *mock_key* is secret, and best the same
     over restarts. *tls* and *binding* (tls-server-end-point of its certificate) go
-    together. *require_tls* refuses everybody else, except from this machine.
+    together; the context names ``postgresql`` by ALPN. *require_tls* refuses everybody
+    else, except from this machine.
     *issuer* and *scope* are shown to OAUTHBEARER callers that have no token.
     *key_issuer* is the issuer in the principals of API keys, *revoked* answers for a
     credential's id, and *is_key* tells a key's name by its form. *deadline* is in
@@ -96,10 +97,6 @@ class Door:
     deadline: float = DEADLINE_SECONDS
     clock: Callable[[], float] = time.time
     crowd: Crowd = field(default_factory=Crowd)
-
-    def __post_init__(self) -> None:
-        if self.tls is not None:
-            self.tls.set_alpn_protocols([ALPN])
 
 
 @dataclass(frozen=True, slots=True)

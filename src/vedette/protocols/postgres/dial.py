@@ -10,9 +10,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-
+from vedette.identity.certificates import CertificateError
+from vedette.identity.tls import tls_server_end_point
 from vedette.protocols.postgres import scram
 from vedette.protocols.postgres.login_steps import Salt, Step
 from vedette.protocols.postgres.login_upstream import (
@@ -38,7 +37,8 @@ class Target:
     Where a server is. A *host* that begins with ``/`` is the folder of a Unix socket.
 
     *tls* says how its certificate is checked (and holds the client certificate, if
-    any); None is no TLS. *direct* begins TLS without asking (PostgreSQL 17 on).
+    any); None is no TLS. *direct* begins TLS without asking (PostgreSQL 17 on), for
+    which the context has to name ``postgresql`` by ALPN.
     """
 
     host: str
@@ -142,30 +142,20 @@ def _channel(wire: Wire, target: Target) -> Channel:
 
 @functools.lru_cache(maxsize=256)
 def end_point(certificate: bytes) -> bytes | None:
-    """
-    tls-server-end-point of a DER *certificate*; None where none is defined (Ed25519).
-
-    Source: RFC 5929 section 4.1: the hash of its signature, SHA-256 in place of MD5 and SHA-1.
-    """
+    """tls-server-end-point of a DER *certificate*; None where none is defined for it."""
     try:
-        algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm):
+        return tls_server_end_point(certificate)
+    except CertificateError:
         return None
-    if algorithm is None:
-        return None
-    name = "sha256" if algorithm.name in ("md5", "sha1") else algorithm.name
-    return hashlib.new(name, certificate).digest()
 
 
 async def _connect(target: Target) -> Wire:
     """Connected, inside TLS where that is wanted. Raises OSError, StuffedBytes, UpstreamRefused."""
     bare = Bare(await _socket(target))
     try:
-        if target.tls is not None:
-            target.tls.set_alpn_protocols([ALPN])
-            if not target.direct:
-                await perform(doorstep(), bare)
-                bare.refuse_stuffed()
+        if target.tls is not None and not target.direct:
+            await perform(doorstep(), bare)
+            bare.refuse_stuffed()
         wire = await bare.call(target.tls, target.host)
     except BaseException:
         bare.close()
