@@ -84,16 +84,21 @@ def test_old_tls_is_refused(files):
 
 
 def test_a_client_certificate_is_shown_from_memory(files):
-    server = server_context(files)
-    server.verify_mode = ssl.CERT_REQUIRED
-    server.load_verify_locations(files.ca)
-    # Our generated certificate is for servers; what counts here is that it arrives.
-    server.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    server = server_context(files, client_ca=files.ca)
     mine = upstream_context("verify-full", files.ca, *client_pair(files))
 
     _, far = shake(mine, server)
 
     assert far.getpeercert()["subject"] == ((("commonName", "app_rw"),),)
+
+
+def test_a_callers_certificate_from_elsewhere_ends_the_handshake_and_none_does_not(files, tmp_path):
+    server = server_context(files, client_ca=files.ca)
+    stranger = generated_certificate(tmp_path, now=time.time())
+
+    assert shake(upstream_context("verify-full", files.ca), server)[1].getpeercert() is None
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(upstream_context("verify-full", files.ca, *client_pair(stranger)), server)
 
 
 def client_pair(files) -> tuple[bytes, Secret]:

@@ -27,8 +27,13 @@ MODES: Final = ("disable", "require", "verify-ca", "verify-full")
 POSTGRESQL_ALPN: Final = ("postgresql",)
 
 
-def server_context(files: CertificateFiles, *, alpn: tuple[str, ...] = POSTGRESQL_ALPN) -> ssl.SSLContext:
+def server_context(
+    files: CertificateFiles, *, client_ca: Path | None = None, alpn: tuple[str, ...] = POSTGRESQL_ALPN
+) -> ssl.SSLContext:
     """For the listener: TLS 1.2 or newer, with the certificate in *files*.
+
+    With *client_ca* (PEM), callers may show a certificate, and one that is not
+    from there ends the handshake.
 
     Raises:
         CertificateError: missing, unsafe or unusable.
@@ -41,6 +46,9 @@ def server_context(files: CertificateFiles, *, alpn: tuple[str, ...] = POSTGRESQ
         context.load_cert_chain(files.certificate, files.key, password=_no_password)
     except (OSError, KeyFileError) as error:
         raise CertificateError(f"the server certificate cannot be used: {_why(error)}") from None
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        _trust(context, client_ca)
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context
