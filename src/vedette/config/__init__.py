@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vedette.config.load import load, reload, restart_needed, unready
+from vedette.config.first import starter
+from vedette.config.load import load, load_cases, reload, restart_needed, unready
+from vedette.config.overview import Summary, render, summary
 from vedette.config.settings import (
     Gateway,
     HostPort,
@@ -21,6 +23,6 @@ from vedette.policy.problems import ConfigError, Marks, Problem
 
 __all__ = [
     "ConfigError", "Gateway", "HostPort", "IdentitySettings", "JournalSettings", "Limits", "Listen",
-    "LoginSettings", "Marks", "Problem", "Record", "ResourceSettings", "Settings", "Tls", "Upstream",
-    "load", "reload", "restart_needed", "unready",
+    "LoginSettings", "Marks", "Problem", "Record", "ResourceSettings", "Settings", "Summary", "Tls",
+    "Upstream", "load", "load_cases", "reload", "render", "restart_needed", "starter", "summary", "unready",
 ]  # fmt: skip

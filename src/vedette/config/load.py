@@ -15,6 +15,7 @@ from vedette.config.settings import HostPort, Settings
 from vedette.policy import Policies, compile_policies
 from vedette.policy.problems import ConfigError, Problem
 from vedette.policy.strict import Book, Node
+from vedette.policy.testing import Case, read_cases
 
 SECTIONS = ("gateway", "identity", "resources", "policies")
 VARIABLES = ("VEDETTE_DATA", "VEDETTE_LISTEN_POSTGRES", "VEDETTE_LISTEN_WEB")
@@ -41,13 +42,25 @@ def _read(path: Path) -> bytes:
         raise ConfigError([Problem(str(path), 0, 0, reason)]) from None
 
 
+def load_cases(path: Path) -> tuple[Case, ...]:
+    """The policy test cases in *path* (docs/policy.md, "Testing").
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    document = read_bytes(_read(path), str(path))
+    if document.problems:
+        raise ConfigError(document.problems)
+    return read_cases(document.value, document.marks)
+
+
 def decode(document: Document, path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in an already read *document* of the file *path*.
 
     Raises:
         ConfigError: with every problem of the document that could be found.
     """
-    book = Book(document.marks)
+    book = Book(document.marks, list(document.problems))
     root = Node(document.value, (), book)
     if document.value is None:
         root.problem("the file is empty", "write a first one with: vedette init")

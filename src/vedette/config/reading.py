@@ -29,14 +29,19 @@ _Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The plain value of a file: mappings with text keys, lists, texts, numbers, true, false and None."""
+    """The plain value of a file: mappings with text keys, lists, texts, numbers, true, false and None.
+
+    *problems* do not keep it from being decoded, so that all can be told at
+    once; they keep it from being used.
+    """
 
     value: object
     marks: Marks
+    problems: tuple[Problem, ...] = ()
 
 
 def read_bytes(raw: bytes, file: str) -> Document:
-    """Raises ConfigError with everything that is wrong with the YAML."""
+    """Raises ConfigError where the YAML cannot be read at all."""
     if len(raw) > MAX_BYTES:
         raise _stop(file, f"the file has {len(raw)} bytes", f"settings have at most {MAX_BYTES}")
     try:
@@ -49,7 +54,7 @@ def read_bytes(raw: bytes, file: str) -> Document:
 
 
 def read_text(text: str, file: str) -> Document:
-    """Raises ConfigError with everything that is wrong with the YAML."""
+    """Raises ConfigError where the YAML cannot be read at all."""
     building = _Building(file)
     try:
         _build(text, building)
@@ -61,9 +66,9 @@ def read_text(text: str, file: str) -> Document:
     except yaml.YAMLError as error:
         words = str(getattr(error, "reason", "")) or type(error).__name__
         raise _stop(file, f"this is not YAML: {words}", "remove control characters") from None
-    if building.problems:
+    if building.holes:
         raise ConfigError(building.problems)
-    return Document(building.value, Marks(file, building.values, building.keys))
+    return Document(building.value, Marks(file, building.values, building.keys), tuple(building.problems))
 
 
 def _stop(file: str, message: str, fix: str, place: Place = (0, 0)) -> ConfigError:
@@ -80,6 +85,7 @@ class _Building:
     keys: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
+    holes: bool = False
 
     def note(self, event: yaml.Event, message: str, fix: str) -> None:
         self.problems.append(Problem(self.file, *_place(event), message, fix))
@@ -122,6 +128,7 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], path: Path, building
         raise building.stop(event, f"nested deeper than {MAX_DEPTH}", "settings are never that deep")
     building.values.setdefault(path, _place(event))
     if isinstance(event, yaml.AliasEvent):
+        building.holes = True
         building.note(
             event, f'"*{event.anchor}" repeats another value', "write the value out, or quote a star"
         )

@@ -156,18 +156,18 @@ def _matcher(node: Node, kind: str) -> Matcher:
     misplaced = set(JUDGING[kind].keys) - set(MATCHER_KEYS)
     rest = {key: each.value for key, each in given.items() if key not in misplaced}
     fields = Node(rest, node.path, node.book).fields(MATCHER_KEYS) if isinstance(node.value, dict) else {}
-    if isinstance(node.value, dict) and not fields:
+    if node.value == {}:
         node.problem(f"{kind}: nothing says what this is about", 'for everything write effects: ["*"]')
     matcher = matchers.decode(fields)
-    return replace(matcher, packed=_packed(fields["pack"])) if "pack" in fields else matcher
+    return _packed(matcher, fields["pack"]) if "pack" in fields else matcher
 
 
-def _packed(node: Node) -> tuple[Matcher, ...]:
+def _packed(matcher: Matcher, node: Node) -> Matcher:
     name, known = node.text(), packs.names(entities=False)
     if name in known:
-        return packs.load(name).matchers
+        return replace(matcher, pack=name, packed=packs.load(name).matchers)
     if name in packs.names(entities=True):
         node.problem(f'pack "{name}" is for masks', f"write mask: {{pack: {name}}}")
     elif name:
         node.problem(f'unknown pack "{name}"', near(name, known))
-    return ()
+    return matcher

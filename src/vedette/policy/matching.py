@@ -130,7 +130,7 @@ def _fact(action: Action, path: tuple[str, ...]) -> object:
 class Matcher:
     """Everything given must match; what is not given (None) matches anything.
 
-    *effects* None is any effect. *packed* are the matchers of a pack, of which
+    *effects* None is any effect. *packed* are the matchers of *pack*, of which
     one must match.
     """
 
@@ -138,6 +138,7 @@ class Matcher:
     objects: Globs | None = None
     pattern: Pattern | None = None
     condition: Condition | None = None
+    pack: str = ""
     packed: tuple[Matcher, ...] = ()
 
     def match(self, touch: Touch, view: Looking) -> Match:
