@@ -16,8 +16,8 @@ class TextSyntax:
     def __init__(self, delimiter: bytes, null: bytes) -> None:
         self.delimiter = delimiter
         self.null = null
-        self._escapes = {code: b"\\" + letter for letter, code in _MEANINGS.items()}
-        self._escapes.update({b"\\": b"\\\\", delimiter: b"\\" + delimiter})
+        self._escapes = {b"\\": b"\\\\", delimiter: b"\\" + delimiter}
+        self._escapes.update({code: b"\\" + letter for letter, code in _MEANINGS.items()})
         self._to_escape = re.compile(b"[" + b"".join(map(re.escape, self._escapes)) + b"]")
 
     def line_ends(self, data: bytes | bytearray, start: int, state: int) -> tuple[list[int], int]:

@@ -150,7 +150,7 @@ def _integer(oid: int, binary: bool, key: bytes) -> Whole:
 def _numeric(binary: bool, key: bytes) -> Whole:
     def masked(value: bytes) -> bytes | None:
         text = numeric_text(value) if binary else value
-        if text is None:
+        if text is None or not text[-1:].isdigit():  # NaN and the infinities are not numbers to stand for
             return None
         number = _keyed_number(text, key, 50)
         return numeric_bytes(number) if binary else b"%d" % number

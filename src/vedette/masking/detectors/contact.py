@@ -68,6 +68,9 @@ def _between(text: bytes, start: int, end: int, hinted: bool) -> Iterator[Span]:
         yield from _phone(text, start + low, start + high, hinted)
 
 
+_ONE_TO_NINE = frozenset(b"%d" % digit for digit in range(1, 10))
+
+
 def _one_number(text: bytes, start: int, end: int, hinted: bool) -> Iterator[Span]:
     if is_digit(text, start - 1) or is_digit(text, end) or in_identifier(text, start, end):
         return
@@ -75,7 +78,10 @@ def _one_number(text: bytes, start: int, end: int, hinted: bool) -> Iterator[Spa
     body = text[start:end]
     if body.startswith((b"+", b"00")):
         lead = body.lstrip(b"(+")
-        if 8 <= digits <= 17 and (body[:1] != b"+" or lead[:1] != b"0") and not lead.startswith(b"000"):
+        spoken = body[:1] == b"+" or not body.isdigit() or hinted or near(text, start, _PHONE_WORDS)
+        # Behind "00" the country code follows at once: "00.590919" is the end of a time.
+        plausible = lead[:1] != b"0" if body[:1] == b"+" else body[2:3] in _ONE_TO_NINE and digits >= 10
+        if 8 <= digits <= 17 and plausible and spoken:
             yield from _unless_in_word(text, start, end)
     elif _trunk(body, digits):
         yield from _unless_in_word(text, start, end)
@@ -101,8 +107,10 @@ def _trunk(body: bytes, digits: int) -> bool:
     if not body.startswith((b"0", b"(0")) or not 9 <= digits <= 12:
         return False
     groups = digit_groups(body, 0, len(body))
-    first = groups[0][1] - groups[0][0]
-    return len(groups) > 1 and 2 <= first <= 5 and all(b - a >= 2 for a, b in groups) and b"." not in body[:3]
+    sizes = [high - low for low, high in groups]
+    # "038-3582-24" is an article number: a short last group comes only with short ones before it.
+    tail = sizes[-1] > 2 or set(sizes[1:]) == {2}
+    return len(groups) > 1 and 2 <= sizes[0] <= 5 and min(sizes) >= 2 and tail and b"." not in body[:3]
 
 
 DETECTORS = (
