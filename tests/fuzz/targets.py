@@ -1,0 +1,204 @@
+"""What is fuzzed: a name, seeds, and a function that raises only what it says it raises."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vedette.identity.compact import read as read_compact
+from vedette.identity.errors import IdentityError
+from vedette.journal.chain import BadRecord, Chain
+from vedette.journal.read import entry
+from vedette.masking.copy import CopyMask
+from vedette.masking.plan import CannotMask, Output, plan
+from vedette.masking.prose import hide
+from vedette.masking.rewrite import rewrite
+from vedette.masking.tally import Tally
+from vedette.model import MaskRule
+from vedette.protocols.postgres import messages, scram, startup
+
+KEY = b"k" * 32
+SECRET = b"ada@example.com"
+MASKS = (
+    MaskRule("by-content", "partial", frozenset({"email", "us_ssn", "credit_card"})),
+    MaskRule("by-column", "redact", columns=("public.customers.ssn",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    name: str
+    seeds: Sequence[bytes]
+    run: Callable[[bytes], None]
+
+
+def _read_startup(data: bytes) -> None:
+    with contextlib.suppress(messages.ProtocolError, startup.StartupRefused):
+        if len(data) >= 8:
+            startup.packet_length(data[:8])
+        startup.read_packet(data)
+
+
+def _read_messages(data: bytes) -> None:
+    at = 0
+    with contextlib.suppress(messages.ProtocolError):
+        while len(data) - at >= messages.HEADER:
+            end = messages.message_end(data, at)
+            assert end > at, "no progress"
+            body = data[at + messages.HEADER : end]
+            if data[at : at + 1] in (b"E", b"N"):
+                assert isinstance(messages.read_fields(body), dict)
+            at = end
+
+
+def _scram_server(data: bytes) -> None:
+    first, _, final = data.partition(b"|")
+    with contextlib.suppress(scram.ScramError):
+        server = scram.Server(
+            scram.verifier("secret", salt=b"s" * 16, iterations=2), binding=None, nonce="server"
+        )
+        server.first(scram.PLAIN, first)
+        assert server.final(final) is None, "let in without the password"
+
+
+def _read_token(data: bytes) -> None:
+    with contextlib.suppress(IdentityError):
+        read_compact(data.decode("utf-8", "replace"))
+
+
+def _read_record(data: bytes) -> None:
+    with contextlib.suppress(BadRecord):
+        entry(data)
+
+
+def _row(*cells: bytes | None) -> bytes:
+    packed = b"".join(struct.pack("!i", -1) if c is None else struct.pack("!i", len(c)) + c for c in cells)
+    return messages.message(b"D", struct.pack("!H", len(cells)) + packed)
+
+
+def _outputs(binary: bool) -> list[Output]:
+    return [
+        Output("name", "public.customers", "name", 25, binary),
+        Output("email", "public.customers", "email", 25, binary),
+        Output("ssn", "public.customers", "ssn", 25, binary),
+        Output("tags", "", None, 1009, binary),
+        Output("body", "", None, 3802, binary),
+    ]
+
+
+def _rewrite_rows(data: bytes) -> None:
+    for binary in (False, True):
+        found = plan(_outputs(binary), MASKS, KEY)
+        assert found is not None
+        with contextlib.suppress(CannotMask):
+            masked = rewrite(found, data, Tally())
+            assert SECRET not in masked
+
+
+def _copy(format: str) -> Callable[[bytes], None]:
+    def run(data: bytes) -> None:
+        found = plan(_outputs(format == "binary"), MASKS, KEY)
+        assert found is not None
+        delimiter = "," if format == "csv" else "\t"
+        null = "" if format == "csv" else "\\N"
+        with contextlib.suppress(CannotMask):
+            whole = CopyMask(found, format, delimiter, null, '"', '"', False)  # type: ignore[arg-type]
+            once = whole.feed(data) + whole.finish()
+            assert SECRET not in once
+            cut = CopyMask(found, format, delimiter, null, '"', '"', False)  # type: ignore[arg-type]
+            pieces = b"".join(cut.feed(data[at : at + 3]) for at in range(0, len(data), 3)) + cut.finish()
+            assert pieces == once, "it matters where the reads are cut"
+
+    return run
+
+
+def _prose(data: bytes) -> None:
+    shown = hide(data.decode("utf-8", "replace"), MASKS, KEY, Tally())
+    assert SECRET.decode() not in shown
+
+
+def _cells(values: Sequence[bytes]) -> bytes:
+    return struct.pack("!H", len(values)) + b"".join(struct.pack("!i", len(v)) + v for v in values)
+
+
+_TAGS = struct.pack("!iiiii", 1, 0, 25, 1, 1) + struct.pack("!i", len(SECRET)) + SECRET
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_PARAMETERS = {
+    "user": "agent",
+    "database": "appdb",
+    "options": "-c search_path=public",
+    "client_encoding": "UTF8",
+}
+
+TARGETS = (
+    Target(
+        "startup",
+        [
+            messages.startup(_PARAMETERS),
+            messages.startup({"user": "a", "_pq_.x": "1"}, messages.PROTOCOL_3_0 + 2),
+            struct.pack("!II", 8, 80877103),
+            messages.cancel_request(7, b"k" * 32),
+        ],
+        _read_startup,
+    ),
+    Target(
+        "messages",
+        [
+            messages.query("SELECT 1") + messages.sync(),
+            messages.error("42501", "no", detail="d", hint="h") + messages.ready(),
+            messages.notice("wait") + messages.parameter_status("TimeZone", "UTC"),
+        ],
+        _read_messages,
+    ),
+    Target(
+        "scram",
+        [
+            b"n,,n=agent,r=client|c=biws,r=clientserver,p=" + b"A" * 43 + b"=",
+            b"y,,n=,r=x|c=eSws,r=xserver,p=",
+        ],
+        _scram_server,
+    ),
+    Target(
+        "token", [b"eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJpc3MiOiJ2ZWRldHRlIn0.c2ln", b"a.b.c"], _read_token
+    ),
+    Target(
+        "journal",
+        [Chain(0, bytes(48), KEY).line(1.5, b"session.opened", b'{"v":1,"at":1.5}')],
+        _read_record,
+    ),
+    Target(
+        "rows",
+        [
+            _row(b"1", SECRET, b"078-05-1120", b"{" + SECRET + b"}", b'{"a":"' + SECRET + b'"}'),
+            _row(b"\0\0\0\1", SECRET, None, _TAGS, b'\1{"a":["' + SECRET + b'"]}'),
+            _row(b"1", SECRET, b"", None, None) * 3,
+        ],
+        _rewrite_rows,
+    ),
+    Target(
+        "copy-text",
+        [
+            b"1\t"
+            + SECRET
+            + b"\t078-05-1120\t{"
+            + SECRET
+            + b'}\t{"a":"'
+            + SECRET
+            + b'"}\n2\t\\N\ta\\tb\t\\N\t\\N\n\\.\n'
+        ],
+        _copy("text"),
+    ),
+    Target(
+        "copy-csv",
+        [b"1," + SECRET + b',078-05-1120,"{""' + SECRET + b'""}","{""a"":1}"\n2,"a\nb",,,\n'],
+        _copy("csv"),
+    ),
+    Target(
+        "copy-binary",
+        [_COPY_HEADER + _cells([b"\0\0\0\1", SECRET, b"078-05-1120", _TAGS, b"\1{}"]) + b"\xff\xff"],
+        _copy("binary"),
+    ),
+    Target("prose", [b"key (email)=(" + SECRET + b") already exists", b"card 4111 1111 1111 1111"], _prose),
+)
