@@ -54,7 +54,7 @@ live: prepare servers  ## Only the tests that drive real servers and clients
 	@$(BIN)/python -m pytest -m live $(ARGS)
 
 fuzz: prepare  ## Fuzz the decoders for MINUTES (default 10)
-	@VEDETTE_FUZZ_SECONDS=$$(( $${MINUTES:-10} * 60 )) $(BIN)/python -m pytest tests/fuzz -p no:randomly \
+	@VEDETTE_FUZZ_SECONDS=$$(( $${MINUTES:-10} * 60 )) $(BIN)/python -m pytest -m fuzz -p no:randomly \
 	    -o faulthandler_timeout=0 $(ARGS)
 
 bench: prepare servers  ## Ratios beside direct and pgbouncer (FULL=1: the long form)
