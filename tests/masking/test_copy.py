@@ -41,7 +41,10 @@ def all_of(masker, data, cuts=()):
     return out + masker.finish()
 
 
-TEXT = b"1\tmail jane@x.example\\n4111 1111\\t\t123\n2\t\\N\t\\N\n3\tnothing\\\\\tx\n4\t4111\\ 1111 1111 1111\ty\n"
+TEXT = (
+    b"1\tmail jane@x.example\\n4111 1111\\t\t123\n2\t\\N\t\\N\n"
+    b"3\tnothing\\\\\tx\n4\t4111\\ 1111 1111 1111\ty\n"
+)
 TEXT_MASKED = (
     b"1\tmail [email]\\n4111 1111\\t\t[redacted]\n2\t\\N\t\\N\n"
     b"3\tnothing\\\\\t[redacted]\n4\t[credit_card]\t[redacted]\n"

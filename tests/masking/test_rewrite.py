@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.masking.rows import cells_of, row
+from tests.masking.test_detectors import FOUND
 from vedette.masking import CannotMask, Output, Tally, plan, rewrite
 from vedette.model import MaskRule
 
@@ -187,3 +188,24 @@ def test_what_is_no_json_is_hidden_as_text():
     [[masked]] = cells_of(rewrite(made, row(b'oops a@b.example "'), Tally()))
 
     assert masked == b'oops [email] "'
+
+
+# Lengths whose last byte is a digit, an @, a letter, or no ASCII: framing that looks like text.
+LENGTHS = [0x2B, 0x30, 0x39, 0x40, 0x41, 0x5C, 0x80, 0xC3, 0xE2, 0xFF, 0x13D, 0x2020]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(("name", "text", "value"), FOUND)
+def test_framing_hides_nothing(name, text, value, length):
+    """What the search through a whole run must see, it sees at every place in the run."""
+    outputs = [Output("a", "", None, 25, False), Output("b", "", None, 25, False)]
+    made = plan(outputs, [MaskRule("r", entities=frozenset({name}))], b"key")
+    raw = text.encode()
+    long = raw + b" " * (length - len(raw))
+    before = b"5" * (length % 7)
+
+    [[same, masked], *_] = cells_of(rewrite(made, row(before, long) + row(long, before), Tally()))
+
+    assert same == before
+    assert value.encode() not in masked
+    assert f"[{name}]".encode() in masked
