@@ -47,7 +47,12 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One resource as the configuration file describes it. *port* may be a tap's instead of the server's."""
+    """
+    One resource as the configuration file describes it.
+
+    *port* may be a tap's instead of the server's. With *tls*, the server's authority is trusted, and the role
+    ``by_cert`` shows its certificate. *more* is added to the section as it stands.
+    """
 
     server: Postgres
     database: str
@@ -56,6 +61,7 @@ class Upstream:
     port: int | None = None
     tls: str = "disable"
     labels: Mapping[str, str] | None = None
+    more: Mapping[str, Any] | None = None
 
     def section(self, folder: Path) -> dict[str, Any]:
         """The resource's section; the password goes into a file beside the configuration."""
@@ -66,18 +72,20 @@ class Upstream:
             secret.touch(0o600)
             secret.write_text(role.password)
             login["password"] = {"file": str(secret)}
-        upstream = {
-            "host": self.server.host,
-            "port": self.port or self.server.port,
-            "database": self.database,
-        }
-        section: dict[str, Any] = {
-            "protocol": "postgres",
-            "upstream": upstream | {"tls": self.tls},
-            "login": login,
-        }
+        upstream: dict[str, Any] = {"host": self.server.host, "port": self.port or self.server.port}
+        upstream |= {"database": self.database, "tls": self.tls}
+        authority = self.server.tls
+        if authority and self.tls.startswith("verify"):
+            upstream["ca"] = str(authority.root.certificate)
+        if authority and role.method == "cert":
+            login |= {
+                "certificate": str(authority.client.certificate),
+                "key": {"file": str(authority.client.key)},
+            }
+        section: dict[str, Any] = {"protocol": "postgres", "upstream": upstream, "login": login}
         if self.labels:
             section["labels"] = dict(self.labels)
+        section |= self.more or {}
         return section
 
 
