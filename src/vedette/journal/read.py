@@ -65,6 +65,19 @@ def read(
                     damaged(trouble)
 
 
+def last(folder: Path) -> int:
+    """The number of the last whole record in *folder*; 0 where there is none."""
+    for segment in reversed(segments(folder)):
+        with segment.path.open("rb") as file:
+            found = 0
+            for _, line in lines(file.fileno()):
+                match = _SEQ.match(line)
+                found = int(match[1]) if match else found
+        if found:
+            return found
+    return 0
+
+
 class Tail:
     """Follows a journal as it grows: each ``poll`` gives what came since the last one."""
 

@@ -56,15 +56,17 @@ class Store:
         sqlite = url.get_backend_name() == "sqlite"
         if sqlite and url.database and url.database != ":memory:":
             _create(Path(url.database))
-        engine = create_async_engine(url, **({"pool_size": 4, "max_overflow": 8} if _pooled(url) else {}))
+        engine = _engine(url)
         if sqlite:
             event.listen(engine.sync_engine, "connect", _prepare)
             event.listen(engine.sync_engine, "begin", _begin)
         store = cls(engine)
         try:
             await migrate(store)
-        except BaseException:
+        except BaseException as error:
             await engine.dispose()
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
+                raise StoreError(f"the store cannot be reached: {error.strerror or error}") from error
             raise
         return store
 
@@ -111,7 +113,7 @@ def _url(where: Path | str) -> URL:
         return URL.create("sqlite+aiosqlite", database=str(where))
     try:
         url = make_url(where)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StoreError("the store's URL cannot be read") from error
     if url.drivername in ("sqlite", "postgresql"):
         driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[url.drivername]
@@ -119,8 +121,13 @@ def _url(where: Path | str) -> URL:
     return url
 
 
-def _pooled(url: URL) -> bool:
-    return url.database not in (None, "", ":memory:")
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        return create_async_engine(url)
+    try:
+        return create_async_engine(url, pool_size=4, max_overflow=8)
+    except (SQLAlchemyError, ImportError) as error:
+        raise StoreError(f"no driver for a store of the kind {url.drivername} is installed") from error
 
 
 def _create(path: Path) -> None:
