@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from vedette.model import Action, Allow, Ask, Decision, Deny, Hold, Principal, Resource, Verdict
+from vedette.model import Action, Allow, Ask, Decision, Deny, Hold, MaskRule, Principal, Resource, Verdict
 from vedette.trail import events
 
 
@@ -23,6 +23,8 @@ class Policy(Protocol):
     def hash(self) -> str: ...
     @property
     def reads_text(self) -> bool: ...
+    @property
+    def masks(self) -> tuple[MaskRule, ...]: ...
     def decide(self, ask: Ask) -> Decision: ...
 
 
@@ -52,10 +54,10 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What of an action is written down: its text or only its shape; its parameters or not."""
+    """What of an action is written down, under the session's masks: its text, and its parameters or None."""
 
-    text: Callable[[Action], str]
-    parameters: Callable[[Action], tuple[str | None, ...] | None]
+    text: Callable[[Action, tuple[MaskRule, ...]], str]
+    parameters: Callable[[Action, tuple[MaskRule, ...]], tuple[str | None, ...] | None]
 
 
 # How many decisions are remembered per session before it starts afresh.
@@ -205,8 +207,8 @@ class Gate:
             policy=policy,
             digest=hashlib.sha256(message).hexdigest(),
             at=self._now(),
-            text=self._keep.text(ask.action),
-            parameters=self._keep.parameters(ask.action),
+            text=self._keep.text(ask.action, self._policy.masks),
+            parameters=self._keep.parameters(ask.action, self._policy.masks),
         )
         try:
             self._journal.append(*events.encode(event))

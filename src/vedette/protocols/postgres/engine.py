@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from vedette.gate import Desk, Gate, Journal, Keep
-from vedette.model import Limit, MaskRule, Principal, Resource
+from vedette.model import Ask, Decision, MaskRule, Principal, Resource
 from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.accept import Caller, Canceller, Door, Identity, accept, serve
 from vedette.protocols.postgres.cancel import CancelKeys
@@ -51,8 +51,7 @@ class SessionPolicy(Protocol):
     def observing(self) -> bool: ...
     @property
     def masks(self) -> tuple[MaskRule, ...]: ...
-    @property
-    def limits(self) -> tuple[Limit, ...]: ...
+    def decide(self, ask: Ask) -> Decision: ...
 
 
 @dataclass(slots=True)
@@ -83,6 +82,8 @@ class Shared:
     mask_key: bytes = field(repr=False)
     clock: Callable[[], float]
     max_sessions: int = 2000
+    per_principal: int = 200
+    idle: float | None = None
 
 
 class TurnedAway(Exception):
@@ -115,7 +116,23 @@ class Engine:
                 # One caller's trouble is that caller's alone.
                 log.exception("a PostgreSQL session ended by a fault in the gateway")
 
-        await serve(listener, visit)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(listener, visit))
+            if self._shared.idle is not None:
+                tasks.create_task(self._end_idle(self._shared.idle))
+
+    async def _end_idle(self, idle: float) -> None:
+        """End sessions in which nothing was said for *idle* seconds (and half as long again at most)."""
+        seen: dict[str, int] = {}
+        while True:
+            await asyncio.sleep(idle / 2)
+            now = {name: session.traffic for name, session in self.sessions.items()}
+            for name, session in list(self.sessions.items()):
+                if seen.get(name) == -now[name] - 1:
+                    session.kill("idle for too long")
+                elif seen.get(name) == now[name]:
+                    now[name] = -now[name] - 1
+            seen = now
 
     def reload(self) -> None:
         """The policy has changed: every live session goes by the new one from its next action on."""
@@ -167,6 +184,9 @@ class Engine:
     async def _session(self, backend: Backend, login: Login, wire: Wire, address: str) -> None:
         if len(self.sessions) >= self._shared.max_sessions or backend.live >= backend.max_sessions:
             raise TurnedAway("login.crowded", "too many sessions are open; try again later")
+        mine = sum(session.principal.id == login.principal.id for session in self.sessions.values())
+        if mine >= self._shared.per_principal:
+            raise TurnedAway("login.crowded", f"{login.principal.subject} has too many sessions open")
         backend.live += 1
         try:
             upstream = await backend.dial(login.settings, login.version)
@@ -245,7 +265,7 @@ class Engine:
         outcome = came.outcome
         event = events.ActionOutcome(
             at=self._shared.clock(), session=session, action=came.action, status=came.status,  # type: ignore[arg-type]
-            rows=outcome.rows if outcome else 0, bytes=outcome.bytes if outcome else 0,
+            rows=outcome.rows if outcome else 0, bytes=outcome.size if outcome else 0,
             tag=outcome.tag if outcome else "", sqlstate=outcome.sqlstate if outcome else "",
             masks=dict(outcome.masked) if outcome else {}, duration=came.seconds,
             columns=came.columns, sample=came.sample,

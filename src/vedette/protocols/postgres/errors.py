@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vedette.masking.rewrite import Tally
+from vedette.masking.tally import Tally
 from vedette.model import MaskRule
 from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.exchange import Pending

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from vedette.masking.copy import CopyMask
 from vedette.masking.plan import Plan
-from vedette.masking.rewrite import Tally
+from vedette.masking.tally import Tally
 from vedette.model import Allow, Deny, Limit, MaskRule
 from vedette.protocols.postgres.names import Names, Portal, Statement
 from vedette.sql.facts import Facts
@@ -57,12 +57,12 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action that ran came out. *sqlstate* is empty on success."""
+    """How an action that ran came out. *size* is in bytes; *sqlstate* is empty on success."""
 
     ruling: Ruling
     tag: str = ""
     rows: int = 0
-    bytes: int = 0
+    size: int = 0
     sqlstate: str = ""
     masked: dict[str, int] = field(default_factory=dict)
     described: bytes = b""

@@ -8,6 +8,7 @@ from vedette.gate import Gate, Ruled
 from vedette.masking.plan import CannotMask
 from vedette.model import Action, Allow, Deny, Hold
 from vedette.protocols.postgres.binds import show
+from vedette.protocols.postgres.catalogue import CatalogueError
 from vedette.protocols.postgres.exchange import Draft, Ruling
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.reader import UNREADABLE, Reader
@@ -66,13 +67,18 @@ class Judging:
         return self._said(ruled, facts)
 
     async def _later(self, draft: Draft, coming: Awaitable[Facts]) -> Ruling:
-        facts = await coming
+        try:
+            facts = await coming
+        except CatalogueError as problem:
+            deny = Deny("catalogue", str(problem), "try again later", "upstream.catalogue")
+            ruled = self.gate.refuse(self._action(draft, UNREADABLE, str(problem)), draft.message, deny)
+            return self._said(ruled, UNREADABLE)
         # The plan of masks goes by the same catalogue as the reading.
         self._outputs.catalog = self._reader.catalog
-        ruled = self._judge(draft, facts)
-        if isinstance(ruled, Awaitable):
-            return await self._ruling(ruled, facts)
-        return self._said(ruled, facts)
+        judged = self._judge(draft, facts)
+        if isinstance(judged, Awaitable):
+            return await self._ruling(judged, facts)
+        return self._said(judged, facts)
 
     async def _ruling(self, ruled: Awaitable[Ruled], facts: Facts) -> Ruling:
         return self._said(await ruled, facts)
@@ -121,8 +127,11 @@ class Judging:
         if columns and any(touch.object in _STATISTICS for touch in facts.touches):
             return Deny("masking", "statistics quote masked columns", hint, "masking.refused")
         copy = facts.copy
-        if copy is None or copy.direction != "out" or not copy.stdio or copy.query:
+        if copy is None or copy.direction != "out" or not copy.stdio:
             return None
+        if copy.query:
+            unseen = Deny("masking", "the query of this COPY could not be told apart", hint, "masking.refused")
+            return None if copy.text else unseen
         try:
             self._outputs.copy_plan(facts, allow.masks, b"")
         except (CannotMask, ProtocolError) as problem:

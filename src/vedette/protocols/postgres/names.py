@@ -82,7 +82,7 @@ class Bindings(Generic[Named]):
 
     def forget(self, named: Named) -> None:
         """It failed or was skipped: it can no longer come to mean anything."""
-        waiting = self._in_flight.get(named.name)
+        waiting: list[Named] | None = self._in_flight.get(named.name)
         if waiting is None:
             return
         if named in waiting:

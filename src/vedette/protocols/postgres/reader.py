@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from vedette.protocols.postgres.catalogue import CatalogueError
 from vedette.protocols.postgres.exchange import Draft
 from vedette.sql.catalog import Catalog
 from vedette.sql.facts import Facts, union, unknown
@@ -77,7 +78,12 @@ class Reader:
         return self._read(draft.text or "", draft.state, draft.texts_of)
 
     async def _read_anew(self, draft: Draft) -> Facts:
-        await self._keeper.refresh()
+        try:
+            await self._keeper.refresh()
+        except CatalogueError:
+            # A picture that was good a moment ago still is; one that is known to be stale is not.
+            if self._keeper.should_refresh(False):
+                raise
         return self._read(draft.text or "", draft.state, draft.texts_of)
 
     def _for(self, state: State) -> Known:

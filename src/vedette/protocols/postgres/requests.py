@@ -265,18 +265,19 @@ class Requests:
             draft = self._draft("execute", None, body, problem="no such prepared statement in this session")
             yield from self._refuse((yield Judge(draft)))
             return
-        ruling: Ruling | None = None
+        said: list[tuple[Statement, Draft, Ruling]] = []
         for text, statement in texts.items():
             draft = self._draft(
                 "execute", text, body, parameters=bind.parameters, formats=bind.formats, types=statement.types
             )
-            ruling = yield Judge(draft)
+            ruling: Ruling = yield Judge(draft)
             if x.dropping:
                 return
             if isinstance(ruling.verdict, Deny):
                 yield from self._refuse(ruling)
                 return
-        latest = next(iter(texts.values()))
+            said.append((statement, draft, ruling))
+        latest, draft, ruling = said[0]
         portal = Portal(bind.portal, latest, ruling, draft, bind.results, x.group, epoch=x.epoch)
         x.names.portals.send(portal)
         x.push(Pending("B", ruling, statement=latest, portal=portal, target=bind.statement))

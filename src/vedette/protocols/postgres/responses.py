@@ -12,7 +12,7 @@ from typing import Any
 
 from vedette.masking.copy import CopyMask
 from vedette.masking.plan import CannotMask, Plan
-from vedette.masking.rewrite import Tally
+from vedette.masking.tally import Tally
 from vedette.model import Deny, MaskRule
 from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.errors import reword
@@ -430,9 +430,8 @@ class Responses:
             return
         head.tally = Tally()
         head.copy = CopyMask(
-            plan, copy.format, copy.delimiter, copy.null, copy.quote, copy.escape, copy.header,
-            tally=head.tally, cap=self._cap,
-        )
+            plan, copy.format, copy.delimiter, copy.null, copy.quote, copy.escape, copy.header, tally=head.tally
+        )  # fmt: skip
 
     def _finish(self, head: Pending, tag: bytes, sqlstate: str) -> None:
         """Report how an action came out; a simple query may hold several statements."""

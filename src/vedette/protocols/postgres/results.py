@@ -13,12 +13,12 @@ from fnmatch import fnmatchcase
 
 from vedette.masking.plan import Output, Plan, plan
 from vedette.masking.prose import hide
-from vedette.masking.rewrite import Tally
+from vedette.masking.tally import Tally
 from vedette.model import Effect, MaskRule
 from vedette.protocols.postgres.messages import ProtocolError, read_cstring, read_u16
 from vedette.sql.catalog import Catalog
 from vedette.sql.facts import Facts
-from vedette.sql.lineage import view_sources
+from vedette.sql.views import view_sources
 
 _COLUMN = struct.Struct("!IhIhih")
 
@@ -151,8 +151,8 @@ class Outputs:
         names = sources[place]
         if any(fnmatchcase(name, p.rpartition(".")[2]) for p in patterns for name in names):
             return True
-        for inner in self.catalog.views():
-            if inner.oid == oid or inner.name not in view.definition:
+        for inner in self.catalog.relations():
+            if inner.kind not in "vm" or inner.oid == oid or inner.name not in view.definition:
                 continue
             for column in inner.columns:
                 if column.name in names and self._view_feeds(inner.oid, column.number, masks, depth + 1):

@@ -7,10 +7,10 @@ import contextlib
 import logging
 import secrets
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
-from vedette.gate import Gate
+from vedette.gate import Gate, Policy
 from vedette.masking.plan import Plan
 from vedette.masking.rewrite import rewrite
 from vedette.masking.tally import Tally
@@ -145,11 +145,16 @@ class Session:
             self._drive.lost("downstream", gone)
         return await self._ended
 
-    def use(self, policy: object, masks: tuple[MaskRule, ...]) -> None:
+    def use(self, policy: Policy, masks: tuple[MaskRule, ...]) -> None:
         """Judge by another policy from here on."""
-        self.gate.use(policy)  # type: ignore[arg-type]
+        self.gate.use(policy)
         self._responses.session_masks = masks
         self._exchange.epoch += 1
+
+    @property
+    def traffic(self) -> int:
+        """Bytes so far, both ways."""
+        return self._drive.bytes_up + self._drive.bytes_down
 
     def interrupt(self) -> None:
         """Stop what the server is doing for this session, if anything."""
@@ -166,7 +171,8 @@ class Session:
         """End it now, at both ends."""
         if self._ended.done():
             return
-        self._exchange.pending and self._spawn(self._cancel_upstream())
+        if self._exchange.pending:
+            self._spawn(self._cancel_upstream())
         self._drive.stop()
         self._close(f"killed: {reason}", m.error("57P01", f"vedette: the session was ended: {reason}", severity="FATAL"))
 
@@ -265,7 +271,8 @@ class Session:
             if not isinstance(error, ProtocolError | BufferError):
                 log.error("session %s: a fault in the gateway", self.name, exc_info=error)
             words = str(error) if isinstance(error, ProtocolError | BufferError) else "a fault in the gateway"
-            self._exchange.pending and self._spawn(self._cancel_upstream())
+            if self._exchange.pending:
+                self._spawn(self._cancel_upstream())
             self._close(f"protocol: {words}", m.error("08P01", f"vedette: {words}", severity="FATAL"))
 
     def _close(self, reason: str, last_words: bytes) -> None:
@@ -295,8 +302,8 @@ class Session:
                 with contextlib.suppress(OSError):  # its own record stands; this one is a courtesy
                     self._came(Came(entry.ruling.action, "lost", None, (), (), 0.0))
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,0 +1,337 @@
+"""Puts everything together: the only module that knows all the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+
+from vedette import __version__
+from vedette.approvals.desk import Desk
+from vedette.backends import postgres_backend
+from vedette.config import ConfigError, HostPort, Settings, reload, restart_needed
+from vedette.credentials import Secrets
+from vedette.credentials.keyfile import create_private, read_private
+from vedette.folder import WORKER, Folder
+from vedette.identity import Identity, Issuers, SigningKeys, Tokens, client, fetcher
+from vedette.identity.certificates import CertificateFiles, generated_certificate
+from vedette.identity.tls import server_context
+from vedette.journal import keys as journal_keys
+from vedette.journal.append import Journal
+from vedette.journal.errors import JournalError
+from vedette.model import Principal, Resource
+from vedette.policy.decide import SessionPolicy
+from vedette.protocols.postgres.accept import Crowd, Door
+from vedette.protocols.postgres.dial import end_point
+from vedette.protocols.postgres.engine import Backend, Engine, Shared
+from vedette.store.database import Store
+from vedette.store.follow import Follower
+from vedette.store.tokens import Revocations
+from vedette.trail import events
+
+log = logging.getLogger(__name__)
+
+# Outcomes wait this long for an append to take them along.
+FLUSH_SECONDS = 0.05
+CHECKPOINT_SECONDS = 10.0
+RELOAD_SECONDS = 1.0
+
+
+class App:
+    """
+    One gateway on one data folder.
+
+    *ports* says where it listens, by name (``postgres``, ``web``), once started.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = Folder(settings.gateway.data)
+        self.ports: dict[str, int] = {}
+        self.store: Store
+        self.journal: Journal
+        self.desk: Desk
+        self.tokens: Tokens
+        self.identity: Identity
+        self.engine: Engine
+        self.revocations: Revocations
+        self.certificate: CertificateFiles
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closers: list[Coroutine[None, None, None]] = []
+        self._stamp: tuple[int, int] | None = None
+
+    # --- start and stop -----------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """
+        Take the data folder, and listen.
+
+        Raises:
+            JournalError: the folder is another gateway's, or cannot be written.
+            StoreError, CertificateError, CredentialError, OSError: what they say.
+        """
+        settings = self.settings
+        gateway = settings.gateway
+        self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.journal = Journal.open(
+            self.folder.journal,
+            journal_keys.load_or_create(self.folder.keys),
+            durability=gateway.journal.durability,
+            checkpoint_every=gateway.journal.checkpoint_every,
+            anchor=gateway.journal.anchor,
+            worker=WORKER,
+        )
+        try:
+            await self._open()
+        except BaseException:
+            await self.stop("it could not start")
+            raise
+
+    async def _open(self) -> None:
+        settings = self.settings
+        self.store = await Store.open(self.folder.store)
+        self.revocations = Revocations(
+            self.store.tokens, now=time.time, clock=time.monotonic, told=self._revoked
+        )
+        await self.revocations.refresh()
+        signing = SigningKeys.open(self.folder.keys)
+        self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=self.revocations.is_revoked)
+        self._http = client()
+        self.identity = Identity(
+            self.tokens,
+            Issuers(settings.identity.issuers, fetcher(self._http)),
+            self.store.keys,
+            is_revoked=self.revocations.is_revoked,
+        )
+        self.desk = Desk(self.store.holds, self.journal.record, worker=WORKER)
+        await self.desk.start()
+        mask_key = _kept_secret(self.folder.keys / "mask.key")
+        self.engine = Engine(self._shared(mask_key), self._backends(mask_key))
+        listeners = self._listen()
+        self.journal.record(
+            events.GatewayStarted(
+                at=time.time(), version=__version__, worker=WORKER, policy=settings.policies.hash,
+                config=settings.hash, listen=tuple(f"{n}:{p}" for n, p in self.ports.items()), pid=os.getpid(),
+            )
+        )  # fmt: skip
+        self._spawn(self.revocations.run(), self._keep_journal(), self._watch_file())
+        self._spawn(Follower(self.store, self.folder.journal, worker=WORKER).run())
+        if "postgres" in listeners:
+            self._spawn(self.engine.serve(listeners["postgres"], self._door()))
+        if "web" in listeners:
+            await self._serve_web(listeners["web"])
+
+    async def stop(self, reason: str = "asked to") -> None:
+        """End every session, close what is open, and sign the end of the journal."""
+        if hasattr(self, "engine"):
+            for name in list(self.engine.sessions):
+                self.engine.kill(name, "the gateway stops")
+            for _ in range(40):
+                if not self.engine.sessions:
+                    break
+                await asyncio.sleep(0.05)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        for closing in self._closers:
+            await closing
+        self._closers.clear()
+        if hasattr(self, "desk"):
+            await self.desk.close()
+        if hasattr(self, "_http"):
+            await self._http.aclose()
+        try:
+            self.journal.record(events.GatewayStopped(at=time.time(), worker=WORKER, reason=reason))
+        except JournalError as problem:
+            log.error("the end could not be recorded: %s", problem)
+        self.journal.close()
+        if hasattr(self, "store"):
+            await self.store.close()
+
+    def _spawn(self, *works: Coroutine[None, None, None]) -> None:
+        for work in works:
+            task = asyncio.create_task(work)
+            task.add_done_callback(_fatal)
+            self._tasks.append(task)
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def _shared(self, mask_key: bytes) -> Shared:
+        limits = self.settings.gateway.limits
+        return Shared(
+            identity=self.identity,
+            journal=self.journal,
+            desk=self.desk,
+            policy=self.policy_for,
+            mask_key=mask_key,
+            clock=time.time,
+            max_sessions=limits.sessions,
+            per_principal=limits.per_principal,
+            idle=limits.idle,
+        )
+
+    def policy_for(self, principal: Principal, resource: Resource) -> SessionPolicy:
+        """What the policies in force now say for this principal there."""
+        return self.settings.policies.for_session(principal, resource)
+
+    def _backends(self, mask_key: bytes) -> dict[str, Backend]:
+        seal = self.folder.seal(os.environ)
+        logins = Secrets.here(self.settings.file.parent, seal, self.store.sealed)
+        return {
+            name: postgres_backend(resource, logins, self.settings.gateway.limits, mask_key)
+            for name, resource in self.settings.resources.items()
+            if resource.protocol == "postgres"
+        }
+
+    def _listen(self) -> dict[str, socket.socket]:
+        listen = self.settings.gateway.listen
+        found = {}
+        for name, where in (("postgres", listen.postgres), ("web", listen.web)):
+            if where is not None:
+                found[name] = _bound(where)
+                self.ports[name] = found[name].getsockname()[1]
+        return found
+
+    def _tls(self) -> ssl.SSLContext:
+        tls = self.settings.gateway.tls
+        if tls.certificate is not None and tls.key is not None:
+            self.certificate = CertificateFiles(tls.certificate, tls.key)
+        else:
+            listen = self.settings.gateway.listen
+            names = [w.host for w in (listen.postgres, listen.web) if w is not None and w.host not in _ANY]
+            self.certificate = generated_certificate(self.folder.tls, names, now=time.time())
+        return server_context(self.certificate)
+
+    def _door(self) -> Door:
+        settings = self.settings
+        context = self._tls()
+        der = ssl.PEM_cert_to_DER_cert(_first_certificate(self.certificate.certificate))
+        issuers = settings.identity.issuers
+        return Door(
+            knows=lambda name: name in self.engine.backends,
+            mock_key=_kept_secret(self.folder.keys / "mock.key"),
+            tls=context,
+            binding=end_point(der),
+            require_tls=settings.gateway.downstream_tls == "required",
+            issuer=issuers[0].issuer if issuers else "",
+            scope=settings.identity.scope,
+            key_issuer=settings.identity.name,
+            revoked=self.revocations.is_revoked,
+            deadline=settings.gateway.limits.login_timeout,
+            crowd=Crowd(),
+        )
+
+    async def _serve_web(self, listener: socket.socket) -> None:
+        from vedette.api.server import serve_api
+
+        self._closers.append(await serve_api(self, listener))
+
+    # --- what goes on meanwhile -----------------------------------------------------------------
+
+    async def _keep_journal(self) -> None:
+        """Write outcomes that nothing took along, and sign where the journal stands."""
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                self.journal.flush()
+                if time.monotonic() - last >= CHECKPOINT_SECONDS:
+                    self.journal.checkpoint()
+                    last = time.monotonic()
+            except JournalError as problem:
+                # Appends meet the same trouble, and refuse; this only keeps trying.
+                log.error("%s", problem)
+                await asyncio.sleep(1.0)
+
+    def _revoked(self, credentials: frozenset[str]) -> None:
+        if not hasattr(self, "engine"):
+            return  # it is the first look, before anybody is here
+        for name, session in list(self.engine.sessions.items()):
+            if session.principal.credential in credentials:
+                self.engine.kill(name, "its token or key was revoked")
+
+    async def _watch_file(self) -> None:
+        """Load the configuration anew when its file changes."""
+        self._stamp = _stamp(self.settings.file)
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            stamp = _stamp(self.settings.file)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self.reload()
+
+    def reload(self) -> tuple[str, ...]:
+        """
+        Load the configuration anew; what is running stays in force where it does not load.
+
+        Returns what only takes effect after a restart, in words.
+        """
+        before = self.settings
+        loaded = reload(before, before.file)
+        if isinstance(loaded, ConfigError):
+            found = tuple(str(each) for each in loaded.problems)
+            log.error("the configuration was not loaded, the running one stays:\n%s", "\n".join(found))
+            self.journal.record(
+                events.PolicyRejected(at=time.time(), kept=before.policies.hash, problems=found)
+            )
+            return ()
+        self.journal.record(
+            events.PolicyLoaded(
+                at=time.time(), policy=loaded.policies.hash, files=(str(loaded.file),), before=before.policies.hash,
+                rules=sum(len(policy.rules) for policy in loaded.policies.policies),
+            )
+        )  # fmt: skip
+        self.settings = loaded
+        self.engine.reload()
+        later = restart_needed(before, loaded)
+        log.info("policy %s is in force", loaded.policies.hash)
+        for words in later:
+            log.warning("takes effect after a restart: %s", words)
+        return later
+
+
+_ANY = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (compared with, not bound to)
+
+
+def _bound(where: HostPort) -> socket.socket:
+    """A listening socket. Raises OSError that names the address."""
+    try:
+        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(found[4][:2], family=found[0], backlog=1024)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {where}: {error.strerror or error}") from error
+
+
+def _kept_secret(path: Path) -> bytes:
+    """32 secret bytes that stay the same over restarts, made at first use."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        return read_private(path)
+    return create_private(path, secrets.token_bytes(32))
+
+
+def _first_certificate(path: Path) -> str:
+    text = path.read_text(encoding="ascii", errors="replace")
+    end = "-----END CERTIFICATE-----"
+    return text[: text.index(end) + len(end)]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def _fatal(task: asyncio.Task[None]) -> None:
+    """A background task must not end by itself: say so loudly where one does."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("a part of the gateway has failed", exc_info=task.exception())
