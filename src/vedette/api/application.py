@@ -1,0 +1,36 @@
+"""All routes together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from vedette import __version__
+from vedette.api import actions, approvals, events, health, info, keys, policy, problems, sessions, tokens
+from vedette.api.context import Gateway
+from vedette.api.guard import Guard
+
+PREFIX = "/api/v1"
+NOUNS = (info, sessions, actions, approvals, tokens, keys, policy, events)
+
+
+def build(gateway: Gateway) -> FastAPI:
+    """The API of *gateway*. No CORS: no page of another origin may ask here."""
+    app = FastAPI(
+        title="Vedette",
+        summary="What a gateway did, what waits for people, and who may come in.",
+        version=__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=True,
+    )
+    app.state.gateway = gateway
+    app.state.streams = 0
+    for noun in NOUNS:
+        app.include_router(noun.router, prefix=PREFIX)
+    app.include_router(health.router)
+    problems.install(app)
+    app.add_middleware(Guard)
+    return app

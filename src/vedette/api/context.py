@@ -1,0 +1,101 @@
+"""What the API needs of the gateway, declared here: ``vedette.app.App`` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from fastapi import Request
+
+from vedette.approvals.desk import Desk
+from vedette.config import Settings
+from vedette.identity import Tokens
+from vedette.identity.certificates import CertificateFiles
+from vedette.model import Principal
+from vedette.sql.catalog import Catalog
+from vedette.store import Store
+from vedette.trail.events import Event
+
+
+class Identity(Protocol):
+    """Raises ``vedette.identity.IdentityError`` where the text proves nobody."""
+
+    async def by_token(self, text: str) -> Principal: ...
+
+
+class Journal(Protocol):
+    """*record* raises OSError where there is no record."""
+
+    @property
+    def head(self) -> tuple[int, str]: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def trouble(self) -> str: ...
+    def record(self, event: Event) -> int: ...
+    def flush(self) -> None: ...
+
+
+class Revocations(Protocol):
+    """*add*: this credential is void from now on, and the sessions that it opened end."""
+
+    def add(self, token: str) -> None: ...
+
+
+class Reader(Protocol):
+    @property
+    def catalog(self) -> Catalog: ...
+
+
+class Backend(Protocol):
+    """A resource of the engine; of it, only its catalogue is looked at."""
+
+    @property
+    def reader(self) -> Reader: ...
+
+
+class Engine(Protocol):
+    """*sessions* are the live ones, by id; *kill* is False where there is none such."""
+
+    @property
+    def sessions(self) -> Mapping[str, object]: ...
+    @property
+    def backends(self) -> Mapping[str, Backend]: ...
+    def kill(self, session: str, reason: str) -> bool: ...
+
+
+class Gateway(Protocol):
+    """One running gateway.
+
+    *reload* raises nothing for a file that does not load: *settings* then stay as they were,
+    and the journal says why. It returns, in words, what takes effect only after a restart.
+    """
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def ports(self) -> Mapping[str, int]: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def desk(self) -> Desk: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def revocations(self) -> Revocations: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def certificate(self) -> CertificateFiles: ...
+    def reload(self) -> tuple[str, ...]: ...
+
+
+def gateway(request: Request) -> Gateway:
+    """The gateway that this API belongs to; a FastAPI dependency."""
+    found: Gateway = request.app.state.gateway
+    return found

@@ -1,0 +1,173 @@
+"""Sessions: what is on record of them, and ending one."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from vedette.api.access import Admin, Here, Reader
+from vedette.api.pages import Limit, Next, Page, page
+from vedette.api.problems import ProblemError, not_found
+from vedette.journal.read import Entry, read
+from vedette.store.sessions import SessionRow
+
+router = APIRouter(prefix="/sessions", tags=["sessions"])
+
+MAX_RECORDS = 1000
+#: Holds of one session whose decisions are told along with it.
+MAX_HOLDS = 100
+Name = Annotated[str, Query(max_length=300)]
+
+
+class Session(BaseModel):
+    """One session. Times are Unix seconds; *closed* is null while it lasts."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    principal: str
+    kind: str
+    groups: list[str]
+    actor: str
+    resource: str
+    protocol: str
+    address: str
+    application: str
+    policy: str
+    run: str
+    opened: float
+    closed: float | None
+    reason: str
+    actions: int
+    denied: int
+    held: int
+    rows: int
+    bytes: int
+    masked: int
+    live: bool = False
+
+
+class Record(BaseModel):
+    """One record of the journal; docs/journal.md says what each kind's body holds."""
+
+    seq: int
+    time: float
+    kind: str
+    body: dict[str, Any]
+
+
+class Records(BaseModel):
+    """In order. *next* is what to give as ``after`` for the records that follow; null at the end."""
+
+    items: list[Record]
+    next: int | None = None
+
+
+class Kill(BaseModel):
+    """Why, for the record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(default="", max_length=300)
+
+
+class Killed(BaseModel):
+    session: str
+    killed: bool
+
+
+@router.get("")
+async def list_sessions(
+    who: Reader,
+    here: Here,
+    principal: Name | None = None,
+    resource: Name | None = None,
+    live: bool | None = None,
+    since: float | None = None,
+    limit: Limit = 50,
+    cursor: Next = None,
+) -> Page[Session]:
+    """Sessions, newest first. The index follows the journal by a second or so."""
+
+    async def find(before: float | None, many: int) -> list[SessionRow]:
+        return await here.store.sessions.find(
+            principal=principal, resource=resource, live=live, since=since, before=before, limit=many
+        )
+
+    rows, after = await page(find, lambda row: (row.opened, row.id), cursor, limit)
+    return Page(items=[_shown(row, here) for row in rows], next=after)
+
+
+@router.get("/{session}")
+async def show_session(who: Reader, here: Here, session: str) -> Session:
+    """One session."""
+    return _shown(await _known(here, session), here)
+
+
+@router.get("/{session}/records")
+async def session_records(
+    who: Reader,
+    here: Here,
+    session: str,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_RECORDS)] = MAX_RECORDS,
+) -> Records:
+    """What the journal holds of a session, in order: enough to show and to replay it."""
+    row = await _known(here, session)
+    here.journal.flush()
+    return await asyncio.to_thread(_records, here, session, row.first_seq, after, limit)
+
+
+@router.post("/{session}/kill")
+async def kill_session(who: Admin, here: Here, session: str, kill: Kill) -> Killed:
+    """End a live session now; what it runs upstream is ended too. On record in its last entry."""
+    why = f"{who.principal.id}: {kill.reason}" if kill.reason else who.principal.id
+    if here.engine.kill(session, f"killed by {why}"):
+        return Killed(session=session, killed=True)
+    await _known(here, session)
+    raise ProblemError(409, "session.over", f"the session {session[:100]} is not live")
+
+
+def _shown(row: SessionRow, here: Here) -> Session:
+    shown = Session.model_validate(row)
+    shown.live = row.closed is None and row.id in here.engine.sessions
+    return shown
+
+
+async def _known(here: Here, session: str) -> SessionRow:
+    row = await here.store.sessions.get(session)
+    if row is None:
+        raise not_found("session")
+    return row
+
+
+def _records(here: Here, session: str, first: int, after: int, limit: int) -> Records:
+    """The session's own records, and those of its holds, which name only the hold."""
+    folder = here.journal.folder
+    opened = read(folder, first - 1, holding=b'"hold.opened"')
+    holds = [each for each in opened if each.body.get("session") == session][:MAX_HOLDS]
+    streams = [_naming(here, "session", session, max(after, first - 1))]
+    streams += [_naming(here, "hold", str(each.body["hold"]), max(after, each.seq)) for each in holds]
+    found: list[Entry] = []
+    for entry in heapq.merge(*streams, key=lambda each: each.seq):
+        if found and found[-1].seq == entry.seq:
+            continue
+        if len(found) == limit:
+            return Records(items=[record(each) for each in found], next=found[-1].seq)
+        found.append(entry)
+    return Records(items=[record(each) for each in found])
+
+
+def _naming(here: Here, member: str, name: str, after: int) -> Iterator[Entry]:
+    for entry in read(here.journal.folder, after, holding=name.encode()):
+        if entry.body.get(member) == name:
+            yield entry
+
+
+def record(entry: Entry) -> Record:
+    return Record(seq=entry.seq, time=entry.time, kind=entry.kind, body=entry.body)

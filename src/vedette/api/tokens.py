@@ -1,0 +1,162 @@
+"""Tokens that the gateway issues: given out once, listed by id, revoked."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from vedette.api.access import OPERATOR, Admin, Here, Reader
+from vedette.api.context import Gateway
+from vedette.api.problems import ProblemError, not_found
+from vedette.model import Kind
+from vedette.store.tokens import TokenRow
+from vedette.trail import events
+
+router = APIRouter(prefix="/tokens", tags=["tokens"])
+
+MAX_LISTED = 1000
+
+
+class Token(BaseModel):
+    """An issued token, without the token. *revoked* is when, null for never."""
+
+    id: str
+    subject: str
+    kind: Kind
+    groups: list[str]
+    actor: str | None
+    email: str | None
+    issued: int
+    expires: int
+    note: str
+    revoked: float | None
+
+
+class Tokens(BaseModel):
+    """Newest first. *more*: there are more than fit."""
+
+    items: list[Token]
+    more: bool = False
+
+
+class NewToken(Token):
+    """*token* is shown this once."""
+
+    token: str
+
+
+class Wish(BaseModel):
+    """A token to be issued; *ttl* in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str = Field(max_length=255)
+    kind: Kind = Kind.AGENT
+    groups: list[str] = Field(default_factory=list, max_length=200)
+    ttl: float = Field(default=3600, gt=0)
+    actor: str | None = Field(default=None, max_length=255)
+    email: str | None = Field(default=None, max_length=255)
+    note: str = Field(default="", max_length=300)
+
+
+class Why(BaseModel):
+    """For the record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(default="", max_length=300)
+
+
+class Revoked(BaseModel):
+    id: str
+    revoked: bool = True
+
+
+def reserved(subject: str) -> ProblemError | None:
+    """What is wrong with *subject*, where the operator's own name would be taken."""
+    if subject.startswith(OPERATOR):
+        return ProblemError(
+            422, "request.invalid", f"subjects that begin with {OPERATOR} are the operator's own"
+        )
+    return None
+
+
+@router.get("")
+async def list_tokens(
+    who: Reader,
+    here: Here,
+    expired: Annotated[bool, Query(description="those that have expired, too")] = False,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200,
+) -> Tokens:
+    """Issued tokens."""
+    rows = await here.store.tokens.find(now=None if expired else time.time(), limit=limit + 1)
+    return Tokens(items=[shown(row) for row in rows[:limit]], more=len(rows) > limit)
+
+
+@router.post("", status_code=201)
+async def issue_token(who: Admin, here: Here, wish: Wish) -> NewToken:
+    """Issue a token. It is on record, by its id, before it is given out."""
+    wrong = reserved(wish.subject)
+    if wrong is not None:
+        raise wrong
+    now = time.time()
+    try:
+        issued = here.tokens.issue(
+            wish.subject, wish.kind, wish.groups, wish.ttl, wish.actor, now=now, email=wish.email
+        )
+    except ValueError as error:
+        raise ProblemError(422, "request.invalid", str(error)) from None
+    record = issued.record
+    here.journal.record(
+        events.TokenIssued(
+            at=now, token=record.id, subject=record.subject, principal_kind=record.kind.value,
+            expires=float(record.expires), groups=tuple(sorted(record.groups)), by=who.principal.id,
+            note=wish.note,
+        )
+    )  # fmt: skip
+    await here.store.tokens.add(record, wish.note)
+    return NewToken(token=issued.text, **shown(TokenRow(record, wish.note, None)).model_dump())
+
+
+@router.post("/{token}/revoke")
+async def revoke_token(who: Admin, here: Here, token: str, why: Why) -> Revoked:
+    """Make a token void from now on; its sessions end."""
+    if await here.store.tokens.get(token) is None:
+        raise not_found("token")
+    now = time.time()
+    event = events.TokenRevoked(at=now, token=token, by=who.principal.id, reason=why.reason)
+    recorded = recording(here, event)
+    if not await here.store.tokens.revoke(token, now):
+        raise ProblemError(409, "token.revoked", "this token was revoked before")
+    here.revocations.add(token)
+    return said(Revoked(id=token), recorded=recorded)
+
+
+def recording(here: Gateway, event: events.Event) -> bool:
+    """Write *event*; False where there is no record. For what takes away: that is done all the same."""
+    try:
+        here.journal.record(event)
+    except OSError:
+        return False
+    return True
+
+
+def said(revoked: Revoked, *, recorded: bool) -> Revoked:
+    """Raises ProblemError where it was done and is not on record."""
+    if not recorded:
+        raise ProblemError(
+            503, "journal.unavailable", f"{revoked.id} is revoked, but the journal has no record of it"
+        )
+    return revoked
+
+
+def shown(row: TokenRow) -> Token:
+    record = row.record
+    return Token(
+        id=record.id, subject=record.subject, kind=record.kind, groups=sorted(record.groups),
+        actor=record.actor, email=record.email, issued=record.issued, expires=record.expires,
+        note=row.note, revoked=row.revoked,
+    )  # fmt: skip

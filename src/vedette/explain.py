@@ -1,0 +1,63 @@
+"""What would be said of a statement, without a session and without running anything."""
+
+from __future__ import annotations
+
+from vedette.config import ResourceSettings, Settings
+from vedette.model import Action, Ask, Principal
+from vedette.policy.testing import Explanation
+from vedette.policy.testing import explain as explain_ask
+from vedette.sql.catalog import EMPTY, Catalog, Relation
+from vedette.sql.reading import State, read
+
+PATH = ("pg_catalog", "public")
+
+
+def supposed(
+    text: str,
+    parameters: tuple[str | None, ...],
+    resource: ResourceSettings,
+    catalog: Catalog | None = None,
+    path: tuple[str, ...] = PATH,
+) -> Action:
+    """
+    What *text* would be on *resource*, in a session whose search_path is *path*.
+
+    Without a *catalog*, what is not known is supposed to be an ordinary table, bare names in
+    the last schema of *path*; functions of the database's own stay unknown.
+    """
+    state = State(path, resource.upstream.database, resource.login.user)
+    facts = read(text, state, catalog or EMPTY)
+    if catalog is None and facts.unresolved:
+        facts = read(text, state, _tables(facts.unresolved, path[-1]))
+    return Action(
+        resource.protocol,
+        "query",
+        text,
+        facts.touches,
+        parameters,
+        facts.for_policy(),
+        (("database", state.database), ("role", state.role), ("search_path", ", ".join(path))),
+        facts.reason,
+    )
+
+
+def explain(
+    settings: Settings,
+    principal: Principal,
+    resource: str,
+    text: str,
+    parameters: tuple[str | None, ...] = (),
+    catalog: Catalog | None = None,
+) -> tuple[Action, Explanation]:
+    """What the policies say of *text*, and which rules spoke. Raises KeyError: no such resource."""
+    found = settings.resources[resource]
+    action = supposed(text, parameters, found, catalog)
+    return action, explain_ask(settings.policies, Ask(principal, found.resource, action))
+
+
+def _tables(names: frozenset[str], schema: str) -> Catalog:
+    relations = []
+    for number, name in enumerate(sorted(names), 1):
+        where, dot, bare = name.rpartition(".")
+        relations.append(Relation(number, where if dot else schema, bare, "r"))
+    return Catalog(relations, ())
