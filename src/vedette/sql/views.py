@@ -2,7 +2,8 @@
 
 A coarse answer until lineage is followed: an output that is another column under
 another name carries that column; an expression carries every column it mentions;
-and behind a subquery or a CTE, every output carries whatever the view mentions.
+and behind a subquery or a CTE, every output carries whatever the view mentions. Whole rows
+and functions of the database cannot be looked into here: then nothing is said.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from vedette.sql.builtins import WHOLE_ROW, known
+from vedette.sql.objects import function_name
 from vedette.sql.parse import Node, Unreadable, statements
 from vedette.sql.reader import strings
 
@@ -34,6 +37,8 @@ def _outputs(select: Node) -> Sources | None:
         if left is None or right is None or len(left) != len(right) or "withClause" in select:
             return None
         return tuple(one | two for one, two in zip(left, right, strict=True))
+    if _opaque(select):
+        return None
     aliases = _relations(select.get("fromClause", []))
     everything = None if aliases is not None and "withClause" not in select else _names(select)
     if everything is not None and "*" in everything:
@@ -41,8 +46,8 @@ def _outputs(select: Node) -> Sources | None:
     outputs = []
     for item in select.get("targetList", []):
         names = _names(item)
-        if "*" in names or (aliases and names & aliases):
-            return None  # a whole row
+        if "*" in names:
+            return None
         outputs.append(names if everything is None else everything)
     return tuple(outputs)
 
@@ -66,6 +71,33 @@ def _relations(clause: list[Node]) -> frozenset[str] | None:
         else:
             return None
     return frozenset(names)
+
+
+def _opaque(tree: Node) -> bool:
+    """Whether a whole row, renamed columns or a function of the database stand anywhere."""
+    ranges: set[str] = set()
+    lone: set[str] = set()
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            if "FuncCall" in node:
+                schema, name = function_name(strings(node["FuncCall"].get("funcname", [])))
+                if schema not in (None, "pg_catalog") or not known(name):
+                    return True
+            if "ColumnRef" in node:
+                names = strings(node["ColumnRef"].get("fields", []))
+                lone.update(names if len(names) == 1 else ())
+                if len(names) > 1 and names[-1] in WHOLE_ROW:
+                    return True
+            if "relname" in node or "aliasname" in node:
+                ranges.add(node.get("aliasname", node.get("relname", "")))
+                if "colnames" in node:
+                    return True
+            waiting += node.values()
+    return not ranges.isdisjoint(lone)
 
 
 def _names(tree: Any) -> frozenset[str]:

@@ -1,0 +1,114 @@
+"""PostgreSQL's own grammar, behind one door: nothing else here imports postgast.
+
+libpg_query hands its tree out as protobuf and as JSON. We take the JSON through the
+library's declared C entry, because decoding and walking plain dictionaries costs a third
+of the protobuf route, and because protobuf refuses anything nested more than 100 deep,
+which is fifty concatenations. A node is ``{"NodeType": {field: ...}}``; fields that are
+zero, false or empty are left out.
+
+A thread that parses needs a stack of 8 MiB, as main threads and glibc's have: the library
+recurses without a check of its own. `vedette.sql.size` keeps the depth within that.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from vedette.sql.size import too_much
+
+# Imported by name because the annotations that postgast ships do not parse, which ends mypy.
+_postgast: Any = import_module("postgast")
+_lib: Any = import_module("postgast.native").lib
+
+Node = dict[str, Any]
+
+
+class Unreadable(Exception):
+    """The text is not PostgreSQL, or not PostgreSQL that can be read here. The argument says why."""
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+def statements(text: str) -> list[Node]:
+    """The statements of *text*: ``{"stmt": node, "stmt_location": …, "stmt_len": …}`` in UTF-8 bytes.
+
+    Raises:
+        Unreadable: a syntax error, a NUL, a lone surrogate, or more than can safely be parsed.
+    """
+    raw = _bytes(text)
+    result = _lib.pg_query_parse(raw)
+    try:
+        if result.error:
+            raise Unreadable(_message(result.error.contents.message))
+        tree: bytes = result.parse_tree
+    finally:
+        _lib.pg_query_free_parse_result(result)
+    try:
+        found: list[Node] = _decode(tree).get("stmts", [])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unreadable("nested too deeply to be read") from error
+    return found
+
+
+def in_brackets(text: str) -> str:
+    """What stands in the first pair of round brackets of *text*; empty where there is none.
+
+    Raises:
+        Unreadable: *text* cannot be taken apart into words.
+    """
+    raw = _bytes(text)
+    depth = start = 0
+    try:
+        tokens = _postgast.scan(text).tokens
+    except _postgast.PgQueryError as error:
+        raise Unreadable(str(error)) from error
+    for token in tokens:
+        if token.end - token.start != 1:
+            continue
+        char = raw[token.start : token.end]
+        if char == b"(":
+            start = start if depth else token.end
+            depth += 1
+        elif char == b")":
+            depth -= 1
+            if depth == 0:
+                return raw[start : token.start].decode().strip()
+    return ""
+
+
+def plpgsql(text: str) -> list[Node]:
+    """The PL/pgSQL tree of a ``DO`` or ``CREATE FUNCTION`` statement.
+
+    Raises:
+        Unreadable: what `statements` raises it for, and whatever the library's PL/pgSQL
+            parser does not take (types in schemas other than public, trigger functions).
+    """
+    _bytes(text)
+    try:
+        found: list[Node] = _postgast.parse_plpgsql(text)
+    except _postgast.PgQueryError as error:
+        raise Unreadable(str(error)) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise Unreadable("a PL/pgSQL body that cannot be read") from error
+    return found
+
+
+def _bytes(text: str) -> bytes:
+    if "\0" in text:
+        raise Unreadable("a NUL in the text")
+    complaint = too_much(text)
+    if complaint:
+        raise Unreadable(complaint)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Unreadable("text that is not Unicode") from error
+
+
+def _message(message: bytes | None) -> str:
+    return (message or b"").decode("utf-8", "replace")

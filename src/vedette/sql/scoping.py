@@ -1,0 +1,307 @@
+"""Whether a change is limited to some rows, or may take them all.
+
+A seat belt, not a proof: ``id > -5`` or ``name LIKE '%e%'`` can cover a whole table and nothing
+here can tell. What it catches is what people and agents write to get past "add a WHERE":
+constants, columns compared with themselves, tests of nothing but other tables, the table
+matched against itself.
+
+A condition is judged as one of four: ALL rows pass, NONE do, SOME may, or FREE: it does not
+depend on the row, so it is all or nothing, and we do not know which.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from vedette.sql.columns import Sources, refers, same, single_column
+from vedette.sql.folding import Unsure, fold, truth
+from vedette.sql.objects import Found
+from vedette.sql.parse import Node
+from vedette.sql.reader import Reader, Scope, strings
+
+
+class Rows(enum.Enum):
+    ALL = "all"
+    NONE = "none"
+    SOME = "some"
+    FREE = "free"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The statement that changes *found*, and the field with its further tables."""
+
+    node: Node
+    found: Found
+    scope: Scope
+    others: str
+
+
+def restricts(r: Reader, where: Node | None, target: Target) -> bool:
+    """Whether a WHERE limits the rows of *target*. WHERE CURRENT OF does."""
+    if where is None:
+        return False
+    sources = Sources.of(r, target.node, target.found, target.node.get(target.others, []), target.scope)
+    return judge(r, where, sources) in (Rows.SOME, Rows.NONE)
+
+
+def merge_unscoped(r: Reader, node: Node, found: Found, scope: Scope) -> bool:
+    """Whether a MERGE changes rows without a limit, by any of its WHEN clauses."""
+    sources = Sources.of(r, node, found, [node.get("sourceRelation", {})], scope)
+    joined = judge(r, node.get("joinCondition", {}), sources)
+    for item in node.get("mergeWhenClauses", []):
+        clause = item["MergeWhenClause"]
+        if clause.get("commandType") not in ("CMD_UPDATE", "CMD_DELETE"):
+            continue
+        extra = judge(r, clause["condition"], sources) if "condition" in clause else Rows.ALL
+        by_source = clause.get("matchKind") == "MERGE_WHEN_NOT_MATCHED_BY_SOURCE"
+        if extra in (Rows.ALL, Rows.FREE) and (by_source or joined in (Rows.ALL, Rows.FREE)):
+            return True
+    return False
+
+
+def upsert_unscoped(r: Reader, node: Node, found: Found, scope: Scope) -> bool:
+    """Whether an INSERT feeds a table to itself, so that ON CONFLICT DO UPDATE changes every row."""
+    conflict = node["onConflictClause"]
+    query = node.get("selectStmt", {}).get("SelectStmt", {})
+    if conflict.get("action") != "ONCONFLICT_UPDATE" or "fromClause" not in query:
+        return False
+    sources = Sources.of(r, {"relation": node["relation"]}, found, query["fromClause"], scope)
+    if found.name not in sources.relations.values():
+        return False
+    limited = "limitCount" in query or _limits(r, query.get("whereClause"), sources)
+    return not limited and not _limits(r, conflict.get("whereClause"), sources)
+
+
+def _limits(r: Reader, where: Node | None, sources: Sources) -> bool:
+    return where is not None and judge(r, where, sources) in (Rows.SOME, Rows.NONE)
+
+
+def judge(r: Reader, node: Node, sources: Sources) -> Rows:
+    """What part of the rows passes *node*."""
+    if not node:
+        return Rows.FREE
+    ((kind, fields),) = node.items()
+    if kind == "CurrentOfExpr":
+        return Rows.SOME
+    if kind == "BoolExpr":
+        return _boolean(r, fields, sources)
+    value = truth(fold(r, node))
+    if not isinstance(value, Unsure):
+        return Rows.ALL if value is True else Rows.NONE
+    if kind == "SubLink":
+        return _sublink(r, fields, sources)
+    if not refers(r, node, sources):
+        return Rows.FREE
+    work = _JUDGES.get(kind)
+    return Rows.SOME if work is None else work(r, fields, sources)
+
+
+def _boolean(r: Reader, fields: Node, sources: Sources) -> Rows:
+    args = fields.get("args", [])
+    kinds = [judge(r, arg, sources) for arg in args]
+    if fields.get("boolop") == "NOT_EXPR":
+        return {Rows.ALL: Rows.NONE, Rows.NONE: Rows.ALL}.get(kinds[0], kinds[0])
+    if fields.get("boolop") == "AND_EXPR":
+        return next((kind for kind in (Rows.NONE, Rows.SOME, Rows.FREE) if kind in kinds), Rows.ALL)
+    if Rows.ALL in kinds or _complements(r, args):
+        return Rows.ALL
+    return next((kind for kind in (Rows.FREE, Rows.SOME) if kind in kinds), Rows.NONE)
+
+
+def _complements(r: Reader, args: list[Node]) -> bool:
+    """``a OR NOT a`` in its usual spellings."""
+    pairs = ((one, two) for at, one in enumerate(args) for two in args[at + 1 : at + 40])
+    return any(_opposite(r, one, two) for one, two in pairs)
+
+
+_OPPOSITE = {"=": ("<>", "!="), "<>": ("=",), "!=": ("=",), "<": (">=", ">"), ">": ("<=", "<")}
+_OPPOSITE |= {"<=": (">", ">="), ">=": ("<", "<=")}
+
+
+def _opposite(r: Reader, one: Node, two: Node) -> bool:
+    for left, right in ((one, two), (two, one)):
+        negated = left.get("BoolExpr", {})
+        if negated.get("boolop") == "NOT_EXPR" and same(r, negated["args"][0], right):
+            return True
+    if "NullTest" in one and "NullTest" in two:
+        first, second = one["NullTest"], two["NullTest"]
+        differ = first.get("nulltesttype") != second.get("nulltesttype")
+        return differ and same(r, first.get("arg"), second.get("arg"))
+    if "A_Expr" not in one or "A_Expr" not in two:
+        return False
+    first, second = one["A_Expr"], two["A_Expr"]
+    names = strings(first.get("name", []))[-1:], strings(second.get("name", []))[-1:]
+    kinds = {first.get("kind"), second.get("kind")}
+    if kinds == {"AEXPR_OP"}:
+        contrary = names[1] != [] and names[1][0] in _OPPOSITE.get(names[0][0], ())
+    elif len(kinds) == 1:
+        contrary = names[0] != names[1]
+    else:
+        contrary = kinds == {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN"}
+    return contrary and all(same(r, first.get(side), second.get(side)) for side in ("lexpr", "rexpr"))
+
+
+_HOLD_FOR_EQUALS = frozenset({"=", "<=", ">=", "~~", "~~*", "~", "~*", "IS NOT DISTINCT FROM"})
+_FAIL_FOR_EQUALS = frozenset({"<>", "!=", "<", ">", "!~~", "!~~*", "!~", "!~*"})
+
+
+def _operator(r: Reader, fields: Node, sources: Sources) -> Rows:
+    kind, names = fields.get("kind"), strings(fields.get("name", []))
+    name, left, right = (names[-1] if names else ""), fields.get("lexpr", {}), fields.get("rexpr", {})
+    if kind == "AEXPR_NOT_DISTINCT":
+        return Rows.ALL if _equal(r, left, right, sources) else Rows.SOME
+    if kind == "AEXPR_DISTINCT":
+        return Rows.NONE if _equal(r, left, right, sources) else Rows.SOME
+    if kind in ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR", "AEXPR_OP") and _any_text(r, name, right):
+        return Rows.NONE if name.startswith("!") else Rows.ALL
+    if kind in ("AEXPR_BETWEEN", "AEXPR_BETWEEN_SYM"):
+        ends = right.get("List", {}).get("items", [])
+        return Rows.ALL if ends and all(_equal(r, left, end, sources) for end in ends) else Rows.SOME
+    if kind == "AEXPR_IN":
+        found = any(_equal(r, left, item, sources) for item in right.get("List", {}).get("items", []))
+        return Rows.SOME if not found else Rows.ALL if name == "=" else Rows.NONE
+    if kind not in ("AEXPR_OP", "AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_OP_ANY"):
+        return Rows.SOME
+    return _compared(r, kind, name, left, right, sources)
+
+
+def _compared(r: Reader, kind: str, name: str, left: Node, right: Node, sources: Sources) -> Rows:
+    if kind == "AEXPR_OP_ANY":
+        array = right.get("SubLink", {})
+        items = right.get("A_ArrayExpr", {}).get("elements", [])
+        query = array.get("subselect") if array.get("subLinkType") == "ARRAY_SUBLINK" else None
+        whole = sources.is_all_of(r, left, query)
+        listed = any(_equal(r, left, item, sources) for item in items)
+        return Rows.ALL if name in _HOLD_FOR_EQUALS and (whole or listed) else Rows.SOME
+    if same(r, left, right):
+        return Rows.ALL if name in _HOLD_FOR_EQUALS else Rows.NONE if name in _FAIL_FOR_EQUALS else Rows.SOME
+    if name in _HOLD_FOR_EQUALS and _equal(r, left, right, sources):
+        return Rows.ALL
+    one, two = single_column(left), single_column(right)
+    if one is not None and two is not None and one == two:
+        return Rows.ALL  # id < id + 1: arithmetic on one column, against itself
+    return _bound(r, name, left, right, sources)
+
+
+def _bound(r: Reader, name: str, left: Node, right: Node, sources: Sources) -> Rows:
+    """``id > 0`` and ``length(name) >= 0``: bounds below which nothing ever is."""
+    turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "<>": "<>", "!=": "<>"}
+    if "A_Const" in left or ("TypeCast" in left and "ColumnRef" not in left["TypeCast"].get("arg", {})):
+        left, right, name = right, left, turned.get(name, "")
+    if name not in (">", ">=", "<>", "!="):
+        return Rows.SOME
+    if not _never_negative(left):
+        return Rows.SOME
+    value = fold(r, right)
+    if not isinstance(value, Fraction):
+        return Rows.SOME
+    least = 1 if "ColumnRef" in left else 0
+    beneath = value <= least if name == ">=" else value < least
+    return Rows.ALL if beneath else Rows.SOME
+
+
+def _never_negative(node: Node) -> bool:
+    names = strings(node.get("ColumnRef", {}).get("fields", []))
+    if names:
+        return names[-1] == "id"
+    called = strings(node.get("FuncCall", {}).get("funcname", []))
+    return called[-1:] != [] and called[-1] in ("length", "char_length", "octet_length", "abs", "bit_length")
+
+
+def _any_text(r: Reader, name: str, pattern: Node) -> bool:
+    """A pattern that any text matches."""
+    if name not in ("~~", "~~*", "!~~", "!~~*", "~", "~*", "!~", "!~*"):
+        return False
+    if "FuncCall" in pattern:  # SIMILAR TO: similar_to_escape('%')
+        pattern = next(iter(pattern["FuncCall"].get("args", [])), {})
+    text = r.look(pattern)
+    if text is None:
+        return False
+    if "~~" in name or "%" in text:
+        return text != "" and not text.strip("%")
+    return text in ("", ".*", "^", "$", "^.*$", ".*$", "^.*", "(.*)", ".?", "\\A", "\\Z")
+
+
+def _equal(r: Reader, left: Node, right: Node, sources: Sources) -> bool:
+    """Whether both sides are the same column of the same relation, or the same expression."""
+    one, two = single_column(left), single_column(right)
+    if one is not None and two is not None:
+        return sources.base(r, one) == sources.base(r, two)
+    return same(r, left, right)
+
+
+def _null(r: Reader, fields: Node, sources: Sources) -> Rows:
+    present = fields.get("nulltesttype") != "IS_NULL"
+    if _never_null(r, fields.get("arg", {}), sources):
+        return Rows.ALL if present else Rows.NONE
+    return Rows.SOME
+
+
+def _never_null(r: Reader, node: Node, sources: Sources) -> bool:
+    if "NullTest" in node or "BooleanTest" in node:
+        return True
+    if "CoalesceExpr" in node:
+        values = [fold(r, arg) for arg in node["CoalesceExpr"].get("args", [])]
+        return any(not isinstance(value, Unsure) and value is not None for value in values) or any(
+            _never_null(r, arg, sources) for arg in node["CoalesceExpr"].get("args", [])
+        )
+    names = strings(node.get("ColumnRef", {}).get("fields", []))
+    return names != [] and sources.required(r, names)
+
+
+def _truth_test(r: Reader, fields: Node, sources: Sources) -> Rows:
+    kind = str(fields.get("booltesttype", ""))
+    inner = judge(r, fields.get("arg", {}), sources)
+    if kind.endswith("UNKNOWN"):
+        return Rows.ALL if "NOT" in kind and inner is Rows.ALL else Rows.SOME
+    positive = kind.endswith("TRUE") != ("NOT" in kind)
+    if positive:
+        return inner
+    return {Rows.ALL: Rows.NONE, Rows.NONE: Rows.ALL}.get(inner, inner)
+
+
+def _case(r: Reader, fields: Node, sources: Sources) -> Rows:
+    branches = [item["CaseWhen"].get("result", {}) for item in fields.get("args", [])]
+    if "defresult" in fields:
+        branches.append(fields["defresult"])
+    kinds = {judge(r, branch, sources) for branch in branches}
+    if "defresult" not in fields:
+        kinds.add(Rows.NONE)
+    return kinds.pop() if len(kinds) == 1 else Rows.SOME
+
+
+def _coalesced(r: Reader, fields: Node, sources: Sources) -> Rows:
+    kinds = {judge(r, arg, sources) for arg in fields.get("args", [])}
+    return kinds.pop() if len(kinds) == 1 else Rows.SOME
+
+
+def _sublink(r: Reader, fields: Node, sources: Sources) -> Rows:
+    query = fields.get("subselect", {}).get("SelectStmt", {})
+    if fields.get("subLinkType") == "ANY_SUBLINK":
+        operators = strings(fields.get("operName", []))
+        test = fields.get("testexpr", {})
+        if operators in ([], ["="]) and sources.is_all_of(r, test, fields.get("subselect")):
+            return Rows.ALL
+        return Rows.SOME if refers(r, {"SubLink": fields}, sources) else Rows.FREE
+    if not refers(r, {"SubLink": fields}, sources):
+        return Rows.FREE
+    if fields.get("subLinkType") == "EXISTS_SUBLINK" and set(query) <= _SIMPLE:
+        inner = sources.within(r, query.get("fromClause", []))
+        return judge(r, query["whereClause"], inner) if "whereClause" in query else Rows.FREE
+    return Rows.SOME
+
+
+_SIMPLE = frozenset({"targetList", "fromClause", "whereClause", "limitOption", "op"})
+
+
+_JUDGES: dict[str, Any] = {
+    "A_Expr": _operator,
+    "NullTest": _null,
+    "BooleanTest": _truth_test,
+    "CaseExpr": _case,
+    "CoalesceExpr": _coalesced,
+}
