@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -19,8 +20,6 @@ from vedette.store.sessions import SessionRow
 router = APIRouter(prefix="/sessions", tags=["sessions"])
 
 MAX_RECORDS = 1000
-#: Holds of one session whose decisions are told along with it.
-MAX_HOLDS = 100
 Name = Annotated[str, Query(max_length=300)]
 
 
@@ -120,7 +119,7 @@ async def session_records(
     """What the journal holds of a session, in order: enough to show and to replay it."""
     row = await _known(here, session)
     here.journal.flush()
-    return await asyncio.to_thread(_records, here, session, row.first_seq, after, limit)
+    return await asyncio.to_thread(_records, here.journal.folder, session, row.first_seq, after, limit)
 
 
 @router.post("/{session}/kill")
@@ -146,27 +145,28 @@ async def _known(here: Here, session: str) -> SessionRow:
     return row
 
 
-def _records(here: Here, session: str, first: int, after: int, limit: int) -> Records:
-    """The session's own records, and those of its holds, which name only the hold."""
-    folder = here.journal.folder
-    opened = read(folder, first - 1, holding=b'"hold.opened"')
-    holds = [each for each in opened if each.body.get("session") == session][:MAX_HOLDS]
-    streams = [_naming(here, "session", session, max(after, first - 1))]
-    streams += [_naming(here, "hold", str(each.body["hold"]), max(after, each.seq)) for each in holds]
-    found: list[Entry] = []
-    for entry in heapq.merge(*streams, key=lambda each: each.seq):
-        if found and found[-1].seq == entry.seq:
+def _records(folder: Path, session: str, first: int, after: int, limit: int) -> Records:
+    found: list[Record] = []
+    for entry in _of_session(folder, session, first):
+        if entry.seq <= after:
             continue
         if len(found) == limit:
-            return Records(items=[record(each) for each in found], next=found[-1].seq)
-        found.append(entry)
-    return Records(items=[record(each) for each in found])
+            return Records(items=found, next=found[-1].seq)
+        found.append(record(entry))
+    return Records(items=found)
 
 
-def _naming(here: Here, member: str, name: str, after: int) -> Iterator[Entry]:
-    for entry in read(here.journal.folder, after, holding=name.encode()):
-        if entry.body.get(member) == name:
-            yield entry
+def _of_session(folder: Path, session: str, first: int) -> Iterator[Entry]:
+    """The session's own records, and those of its holds, which name only the hold."""
+    needles = (json.dumps(session).encode(), b'"kind":"hold.')
+    holds: set[object] = set()
+    for entry in read(folder, first - 1, holding=needles):
+        hold = entry.body.get("hold")
+        if entry.body.get("session") == session:
+            holds |= {hold} - {None}
+        elif hold not in holds:
+            continue
+        yield entry
 
 
 def record(entry: Entry) -> Record:
