@@ -16,7 +16,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from vedette.protocols.postgres.login_steps import Need, Peek, Send, Step
 
@@ -181,9 +181,8 @@ class Wire(asyncio.Protocol):
     # --- what the transport calls -----------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a Wire needs a transport for streams")
-        self.transport = transport
+        # uvloop's transports are such by behaviour, not by class.
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
