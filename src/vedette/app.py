@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from vedette import __version__
+from vedette.api.server import serve_api
 from vedette.approvals.desk import Desk
 from vedette.backends import postgres_backend
 from vedette.config import ConfigError, HostPort, Settings, reload, restart_needed
@@ -64,6 +65,7 @@ class App:
         self.certificate: CertificateFiles
         self._tasks: list[asyncio.Task[None]] = []
         self._closers: list[Coroutine[None, None, None]] = []
+        self._listeners: dict[str, socket.socket] = {}
         self._stamp: tuple[int, int] | None = None
 
     # --- start and stop -----------------------------------------------------------------------
@@ -113,7 +115,8 @@ class App:
         await self.desk.start()
         mask_key = _kept_secret(self.folder.keys / "mask.key")
         self.engine = Engine(self._shared(mask_key), self._backends(mask_key))
-        listeners = self._listen()
+        context = self._tls()
+        listeners = self._listeners = self._listen()
         self.journal.record(
             events.GatewayStarted(
                 at=time.time(), version=__version__, worker=WORKER, policy=settings.policies.hash,
@@ -123,7 +126,7 @@ class App:
         self._spawn(self.revocations.run(), self._keep_journal(), self._watch_file())
         self._spawn(Follower(self.store, self.folder.journal, worker=WORKER).run())
         if "postgres" in listeners:
-            self._spawn(self.engine.serve(listeners["postgres"], self._door()))
+            self._spawn(self.engine.serve(listeners["postgres"], self._door(context)))
         if "web" in listeners:
             await self._serve_web(listeners["web"])
 
@@ -143,6 +146,8 @@ class App:
         for closing in self._closers:
             await closing
         self._closers.clear()
+        for listener in self._listeners.values():
+            listener.close()
         if hasattr(self, "desk"):
             await self.desk.close()
         if hasattr(self, "_http"):
@@ -209,9 +214,8 @@ class App:
             self.certificate = generated_certificate(self.folder.tls, names, now=time.time())
         return server_context(self.certificate)
 
-    def _door(self) -> Door:
+    def _door(self, context: ssl.SSLContext) -> Door:
         settings = self.settings
-        context = self._tls()
         der = ssl.PEM_cert_to_DER_cert(_first_certificate(self.certificate.certificate))
         issuers = settings.identity.issuers
         return Door(
@@ -229,8 +233,6 @@ class App:
         )
 
     async def _serve_web(self, listener: socket.socket) -> None:
-        from vedette.api.server import serve_api
-
         self._closers.append(await serve_api(self, listener))
 
     # --- what goes on meanwhile -----------------------------------------------------------------
