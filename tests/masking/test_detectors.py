@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vedette.masking.detectors import DETECTORS, GROUPS, expand
+from vedette.masking.patterns import compile_bytes
 from vedette.masking.plan import plan
-from vedette.masking.scan import Sought, scanner
+from vedette.masking.scan import Sought, anchors, scanner
 from vedette.masking.tally import Tally
 
 ALL = scanner(tuple(Sought(detector, "redact", 4) for detector in DETECTORS.values()), b"key")
@@ -45,6 +48,12 @@ FOUND = [
     ("phone", "phone: 2025550143", "2025550143"),
     ("phone", "2024-01-15 202-555-0143", "202-555-0143"),
     ("phone", "since 2024-01-15 +49 171 2345678", "+49 171 2345678"),
+    ("phone", "+49 171 2345678 000000000", "+49 171 2345678"),
+    ("phone", "12 345 (+49) 171 2345678", "(+49) 171 2345678"),
+    ("phone", "7 030 12345678 99999 12", "030 12345678"),
+    ("phone", "12.5 202-555-0143 77 88 99 00", "202-555-0143"),
+    ("phone", "06-12-34-56-78", "06-12-34-56-78"),
+    ("phone", "01234 5678", "01234 5678"),
     ("credit_card", "card 4111111111111111 ok", "4111111111111111"),
     ("credit_card", "4111 1111 1111 1111", "4111 1111 1111 1111"),
     ("credit_card", "4111-1111-1111-1111 12/27", "4111-1111-1111-1111"),
@@ -97,6 +106,9 @@ NOT_FOUND = [
     ("phone", "15.01.2024, 12/31/2023"),
     ("phone", "550e8400-e29b-41d4-a716-446655440000"),
     ("phone", "order 2025550143"),
+    ("phone", "0345 6789 1234 5678 9012"),
+    ("phone", "10 05 20 30 45 60 75"),
+    ("phone", "SKU 038-3582-24"),
     ("phone", "+0000, +00:00, 3+12345678"),
     ("phone", "price 1234.56, 99.90, 1 234 567"),
     ("credit_card", "4111111111111112"),
@@ -192,3 +204,21 @@ def test_no_text_takes_long(filler):
 
 def test_nothing_asked_is_no_plan():
     assert plan([], [], b"") is None
+
+
+digits_and_marks = st.text("00112345678 +-()./", min_size=6, max_size=40)
+numbers = st.one_of(
+    digits_and_marks, st.tuples(digits_and_marks, st.sampled_from(FOUND)).map(lambda t: t[0] + t[1][1])
+)
+
+
+@pytest.mark.parametrize("hinted", [False, True])
+@pytest.mark.parametrize("detector", DETECTORS.values(), ids=lambda detector: detector.name)
+@given(text=numbers)
+def test_no_find_without_its_anchor(detector, hinted, text):
+    """What lets whole runs of rows go by unopened: no anchor and no disguise, no find."""
+    raw = text.encode()
+    [anchor] = anchors([Sought(detector, "redact", 4, hinted)])
+
+    if detector.finds(raw, hinted):
+        assert compile_bytes(anchor).search(raw) is not None

@@ -209,3 +209,21 @@ def test_framing_hides_nothing(name, text, value, length):
     assert same == before
     assert value.encode() not in masked
     assert f"[{name}]".encode() in masked
+
+
+@given(
+    st.sampled_from(
+        [25, 18, 114, 3802, 2950, 20, 21, 23, 1700, 701, 17, 869, 1009, 3807, 1016, 1231, 1001, 2249, 70000]
+    ),
+    st.booleans(),
+    st.sampled_from(["redact", "partial", "hash", "null"]),
+    st.binary(max_size=60),
+)
+def test_no_bytes_of_any_type_break_it(oid, binary, strategy, value):
+    output = [Output("phone", "public.t", "ssn", oid, binary)]
+    content = MaskRule("r", strategy, entities=frozenset({"personal", "secrets"}))
+
+    for rule in (content, MaskRule("r", strategy, columns=("*",))):
+        made = plan(output, [rule], b"key")
+        if made is not None:
+            assert len(cells_of(rewrite(made, row(value), Tally()))) == 1

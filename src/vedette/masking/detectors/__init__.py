@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from vedette.masking.detectors import contact, national, network, payment, secrets
+from vedette.masking.detectors import contact, national, network, payment, phone, secrets
 from vedette.masking.detectors.detector import Detector
 
 DETECTORS: Mapping[str, Detector] = MappingProxyType(
     {
         detector.name: detector
-        for family in (contact, payment, national, network, secrets)
+        for family in (contact, phone, payment, national, network, secrets)
         for detector in family.DETECTORS
     }
 )
