@@ -59,6 +59,7 @@ class Bare:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
+        self._given = False
         self.local = is_local(sock)
 
     async def peek(self) -> bytes:
@@ -128,6 +129,8 @@ class Bare:
         return await self._become(wire, making)
 
     async def _become(self, wire: Wire, making: Awaitable[object]) -> Wire:
+        # From here the loop owns the socket, and closes it should the handshake fail.
+        self._given = True
         try:
             await making
         except ssl.SSLError:
@@ -142,6 +145,8 @@ class Bare:
         Closing a socket with unread bytes would reset the connection and take the
         last words with it.
         """
+        if self._given:
+            return
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await self.send(data)
@@ -154,7 +159,8 @@ class Bare:
             self.close()
 
     def close(self) -> None:
-        self._sock.close()
+        if not self._given:
+            self._sock.close()
 
 
 class Wire(asyncio.Protocol):
