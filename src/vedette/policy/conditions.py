@@ -7,6 +7,7 @@ false whatever x is, so a fact nobody knows matters only where it decides.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -109,12 +110,23 @@ def compile_condition(source: str) -> Condition:
         program = cel.compile(source)
     except Exception as error:
         raise Unsound(f"the condition is not CEL: {_first_line(error)}") from error
-    for name in program.functions():
-        if name[0].isalpha() and name not in FUNCTIONS:
-            raise Unsound(f'unknown function "{name}" in the condition', near(name, FUNCTIONS))
+    _check_functions([*_called(tokens), *(name for name in program.functions() if name[0].isalpha())])
     condition = Condition(source, _paths(tokens, frozenset(program.variables())), program)
     _try(condition)
     return condition
+
+
+def _called(tokens: list[Token]) -> Iterator[str]:
+    """Names with a parenthesis behind them: macros too, which the compiler does not count as functions."""
+    for (group, text), (_, after) in itertools.pairwise(tokens):
+        if group == "name" and after == "(" and text not in _LITERALS:
+            yield text
+
+
+def _check_functions(names: list[str]) -> None:
+    for name in names:
+        if name not in FUNCTIONS:
+            raise Unsound(f'unknown function "{name}" in the condition', near(name, FUNCTIONS))
 
 
 def _first_line(error: Exception) -> str:

@@ -51,7 +51,7 @@ def compile_policies(
 
 
 def _hash(section: Sequence[object]) -> str:
-    packed = {name: pack.source for name, pack in packs.every().items()}
+    packed = {name: [pack.source, sorted(pack.entities)] for name, pack in packs.every().items()}
     whole = json.dumps([FORMAT, section, packed], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(whole.encode()).hexdigest()[:32]
 

@@ -10,16 +10,54 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 # What may stand before the colon of an object that is no relation: globs may name these and no others.
+# Most are PostgreSQL's own ObjectType words (src/include/nodes/parsenodes.h), the others what no ObjectType
+# is about: settings, files, programs, notification channels, advisory locks, the write-ahead log.
 KINDS = frozenset(
-    {
-        "aggregate", "cast", "collation", "column", "connection", "constraint", "conversion", "cursor",
-        "database", "domain", "extension", "file", "function", "index", "language", "largeobject", "lock",
-        "operator", "parameter", "policy", "prepared", "procedure", "process", "program", "publication",
-        "role", "rule", "schema", "sequence", "server", "setting", "slot", "snapshot", "statistics",
-        "subscription", "system", "tablespace", "textsearch", "transaction", "transform", "trigger", "type",
-        "usermapping", "wrapper", "channel", "wal",
-    }
-)  # fmt: skip
+    [
+        "access_method",
+        "aggregate",
+        "cast",
+        "collation",
+        "conversion",
+        "database",
+        "default",
+        "domain",
+        "event_trigger",
+        "extension",
+        "fdw",
+        "function",
+        "language",
+        "largeobject",
+        "opclass",
+        "operator",
+        "opfamily",
+        "parameter_acl",
+        "policy",
+        "procedure",
+        "publication",
+        "role",
+        "rule",
+        "schema",
+        "server",
+        "statistics",
+        "subscription",
+        "tablespace",
+        "transform",
+        "trigger",
+        "tsconfiguration",
+        "tsdictionary",
+        "tsparser",
+        "tstemplate",
+        "type",
+        "user_mapping",
+        "channel",
+        "file",
+        "lock",
+        "program",
+        "setting",
+        "wal",
+    ]
+)
 
 
 def kind_of(name: str) -> str:

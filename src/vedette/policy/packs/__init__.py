@@ -61,7 +61,7 @@ def _read(name: str, text: str) -> Pack:
     pack = Pack(
         name,
         fields["about"].text(),
-        says=tuple(entry["about"].text() for entry in decoded) or entities,
+        says=tuple(entry["about"].text() for entry in decoded) or tuple(sorted(expand(entities))),
         matchers=tuple(matchers.decode(entry) for entry in decoded),
         entities=expand(entities),
         source=text,

@@ -50,9 +50,7 @@ def decode(name: str, matcher: Matcher, siblings: dict[str, Node]) -> HoldRule:
         mode = "ticket"
     uses, locks = siblings.get("uses"), siblings.get("locks")
     if uses is not None and mode == "wait":
-        uses.problem(
-            "uses counts how often a ticket may be used, and mode wait gives none", "add mode: ticket"
-        )
+        uses.problem("uses is about tickets, and mode wait gives none", "add mode: ticket")
     if locks is not None and mode == "ticket":
         locks.problem("locks is about waiting inside a transaction, and a ticket does not wait", "remove it")
     within = siblings.get("within")
