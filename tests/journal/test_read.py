@@ -79,4 +79,4 @@ def test_damage_is_told_and_never_skipped_in_silence(box, fill):
 
 def test_only_lines_that_hold_something(box, fill):
     fill(box.open(), 6)
-    assert {entry.body["session"] for entry in read(box.folder, holding=b'"session":"s1"')} == {"s1"}
+    assert {entry.body["session"] for entry in read(box.folder, holding=(b'"session":"s1"',))} == {"s1"}

@@ -29,6 +29,7 @@ MAX_DEFERRED = 10_000
 MAX_DEFERRED_BYTES = 8 << 20
 _KIND = re.compile(r"[a-z][a-z.]{0,63}")
 _WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OPEN, _CLOSE = b"{}"
 _CHECKPOINT = JournalCheckpoint.kind.encode()
 
 
@@ -223,7 +224,7 @@ class Journal:
             if not _KIND.fullmatch(kind):
                 raise ValueError(f"not an event's name: {kind!r}")
             name = self._kinds[kind] = kind.encode()
-        if body[:1] != b"{" or body[-1:] != b"}" or b"\n" in body:
+        if not body or body[0] != _OPEN or body[-1] != _CLOSE or b"\n" in body:
             raise ValueError("a record's body is one JSON object without a line end")
         if len(body) > MAX_BODY_BYTES:
             raise JournalError(f"a record of {len(body)} bytes is over the limit of {MAX_BODY_BYTES}")

@@ -104,16 +104,19 @@ class Chain:
     def line(self, time: float, kind: bytes, body: bytes) -> bytes:
         """The next record's line."""
         seq = self.seq + 1
-        head = b'{"seq":%d,"time":%.6f,"kind":"%b","body":%b' % (seq, time, kind, body)
+        micro = int(time * 1_000_000 + 0.5)
+        head = b'{"seq":%d,"time":%d.%06d,"kind":"%b","body":%b' % (
+            seq, micro // 1_000_000, micro % 1_000_000, kind, body,
+        )  # fmt: skip
         link = sha256(self.state + head).digest()
         keyed = self._keyed.copy()
         keyed.update(link)
         tag = keyed.digest()
         self.seq = seq
         self.state = link + tag
-        return b'%08x %b,"link":"%b","tag":"%b"}\n' % (
-            len(head) + TAIL_BYTES, head, hexlify(link), hexlify(tag),
-        )  # fmt: skip
+        # Joined, not formatted: the body is long, and this copies it once.
+        size = b"%08x " % (len(head) + TAIL_BYTES)
+        return b"".join((size, head, _LINK, hexlify(link), _TAG, hexlify(tag), b'"}\n'))
 
 
 def content(body: bytes, shape: type[T]) -> T:

@@ -37,12 +37,12 @@ def entry(line: bytes) -> Entry:
 
 
 def read(
-    folder: Path, after: int = 0, *, holding: bytes = b"",
+    folder: Path, after: int = 0, *, holding: tuple[bytes, ...] = (),
     damaged: Callable[[JournalDamaged], None] | None = None,
 ) -> Iterator[Entry]:  # fmt: skip
     """The entries after record *after*, up to where the journal ends now.
 
-    *holding* skips, without decoding them, lines that do not hold these bytes.
+    *holding* skips, without decoding them, lines that hold none of these.
     *damaged* is told of what cannot be read, and reading goes on behind it.
 
     Raises:
@@ -51,7 +51,7 @@ def read(
     for segment in _from(segments(folder), after):
         with segment.path.open("rb") as file:
             for offset, line in lines(file.fileno()):
-                if holding and holding not in line:
+                if holding and not any(needle in line for needle in holding):
                     continue
                 found = _SEQ.match(line)
                 if found and int(found[1]) <= after:

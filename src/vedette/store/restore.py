@@ -26,7 +26,7 @@ async def restore_holds(holds: Holds, folder: Path, *, worker: str = "main") -> 
         StoreError: the store does not answer.
     """
     found: dict[str, HoldRow] = {}
-    for entry in read(folder, holding=b'"kind":"hold.'):
+    for entry in read(folder, holding=(b'"kind":"hold.',)):
         name = entry.body.get("hold", "")
         if entry.kind == "hold.opened":
             found[name] = _opened(entry.body, worker)

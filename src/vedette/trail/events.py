@@ -101,7 +101,7 @@ class ActionJudged(Event):
 
     *action* is ``<session>.<number>``. *digest* is SHA-256 over the exact bytes of the
     client's message. *text* is empty where the resource's record setting keeps only the
-    *shape*; *parameters* is None where they are not kept.
+    *shape*; *parameters* is None where they are not kept. *touches* may be given already encoded.
     """
 
     kind: ClassVar[str] = "action.judged"
@@ -116,7 +116,7 @@ class ActionJudged(Event):
     verdict: Literal["allow", "deny"]
     rule: str
     policy: str
-    touches: tuple[Touch, ...]
+    touches: tuple[Touch, ...] | msgspec.Raw
     text: str = ""
     shape: str = ""
     parameters: tuple[str | None, ...] | None = None
@@ -404,7 +404,21 @@ def judged(
     *text* None keeps the action's own text; pass what the record setting leaves of it otherwise.
     """
     action = ask.action
-    allowed = isinstance(verdict, Allow)
+    reason = code = approval = ""
+    would: Observed | None = None
+    masks: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    word: Literal["allow", "deny"] = "deny"
+    if isinstance(verdict, Allow):
+        word, approval = "allow", verdict.approval
+        if verdict.observed is not None:
+            would = observed(verdict.observed)
+        if verdict.masks:
+            masks = tuple(mask.rule for mask in verdict.masks)
+        if verdict.limits:
+            limits = tuple(limit.rule for limit in verdict.limits)
+    else:
+        reason, code = verdict.reason, verdict.code
     return ActionJudged(
         at=at,
         session=ask.session,
@@ -414,19 +428,36 @@ def judged(
         protocol=action.protocol,
         form=action.kind,
         digest=digest,
-        verdict="allow" if allowed else "deny",
+        verdict=word,
         rule=verdict.rule,
         policy=policy,
-        touches=action.touches,
+        touches=_encoded(action.touches),
         text=action.text if text is None else text,
         shape=shape,
         parameters=parameters,
-        reason="" if isinstance(verdict, Allow) else verdict.reason,
-        code="" if isinstance(verdict, Allow) else verdict.code,
-        approval=verdict.approval if isinstance(verdict, Allow) else "",
-        observed=observed(verdict.observed) if isinstance(verdict, Allow) and verdict.observed else None,
-        masks=tuple(mask.rule for mask in verdict.masks) if isinstance(verdict, Allow) else (),
-        limits=tuple(limit.rule for limit in verdict.limits) if isinstance(verdict, Allow) else (),
+        reason=reason,
+        code=code,
+        approval=approval,
+        observed=would,
+        masks=masks,
+        limits=limits,
         state=action.state,
         unread=action.reason,
     )
+
+
+# What a statement touches comes from a cache of facts, the same object each time it is run; encoding it
+# is half of encoding a record. By identity, and holding on to the tuple so that its id stays its own.
+_MAX_TOUCHES = 4096
+_touches: dict[int, tuple[tuple[Touch, ...], msgspec.Raw]] = {}
+
+
+def _encoded(touches: tuple[Touch, ...]) -> msgspec.Raw:
+    known = _touches.get(id(touches))
+    if known is not None:
+        return known[1]
+    if len(_touches) >= _MAX_TOUCHES:
+        _touches.clear()
+    raw = msgspec.Raw(_encode(touches))
+    _touches[id(touches)] = (touches, raw)
+    return raw
