@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.identity.forge import ec_key, ed_key, jwk, rsa_key
+from tests.identity.forge import ec_key, ed_key, jwk, number, rsa_key
 from vedette.identity.errors import IdentityError
 from vedette.identity.fetch import unavailable
 from vedette.identity.jwks import (
@@ -141,9 +141,21 @@ async def test_old_keys_are_fetched_anew_without_anybody_waiting():
     issuer.rows = [B]
 
     assert await issuer.keys.find("a", "ES256")  # answered while the fetch stands still
+    await asyncio.sleep(0)
+    assert issuer.fetches == 2
     issuer.pause.set()
     assert await issuer.keys.find("b", "ES256")
     assert issuer.fetches == 2
+
+
+async def test_young_keys_are_not_fetched_anew():
+    issuer = Issuer(A)
+    await issuer.keys.find("a", "ES256")
+    issuer.now += FRESH_SECONDS - 1
+
+    assert await issuer.keys.find("a", "ES256")
+    await asyncio.sleep(0)
+    assert issuer.fetches == 1
 
 
 async def test_a_key_that_the_issuer_withdrew_stops_counting():
@@ -186,7 +198,9 @@ def test_what_is_no_key_set_is_refused(document):
         "key",
         {},
         {"kty": ["RSA"]},
+        {"kty": "AKP", "x": "AA"},
         {"kty": "RSA"},
+        {"kty": "RSA", "n": number((1 << 8192) + 1), "e": "AQAB"},
         {"kty": "RSA", "n": "", "e": ""},
         {"kty": "RSA", "n": "AQAB", "e": 3},
         {"kty": "RSA", "n": "A" * 4000, "e": "AQAB"},
@@ -208,6 +222,10 @@ def test_what_is_no_key_set_is_refused(document):
 )
 def test_a_key_that_cannot_be_used_is_left_out_and_the_others_stay(row):
     assert len(keys_of(row, A)) == 1
+
+
+def test_a_set_of_a_hundred_keys_is_read():
+    assert len(keys_of(*[{}] * 99, A)) == 1
 
 
 def test_a_point_that_is_not_on_its_curve_is_left_out():

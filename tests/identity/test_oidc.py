@@ -186,6 +186,11 @@ def test_an_unsafe_setting_cannot_be_made(changes, says):
         IssuerSettings(**({"issuer": CORP, "audience": "vedette"} | changes))
 
 
+@pytest.mark.parametrize("skew", [0.0, 300.0])
+def test_the_bounds_of_the_skew_are_within(skew):
+    assert corp(skew=skew).skew == skew
+
+
 def test_loopback_http_is_for_this_machine():
     for address in ("http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1"):
         assert IssuerSettings(address, "vedette", loopback_http=True)

@@ -122,6 +122,11 @@ def test_a_token_that_would_not_verify_is_not_issued(changes):
         issue(**changes)
 
 
+@pytest.mark.parametrize("ttl", [10, MAX_TTL_SECONDS])
+def test_the_bounds_themselves_are_within(ttl):
+    assert issue(ttl=ttl).record.expires == NOW + ttl
+
+
 printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 
 
