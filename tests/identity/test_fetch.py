@@ -136,7 +136,7 @@ def test_https_is_permitted(url):
 @pytest.mark.parametrize(
     "url",
     ["", "a", "//a", "ftp://a", "file:///a", "https://", "https://u@a", "https://a#b", "http://a.example",
-     "http://127.0.0.1", "https://a:99999", "https://a b", "https://\0"],
+     "http://127.0.0.1", "https://a:99999", "https://a b", "https://\0", "https://a\\b", "https://ex\u0430mple.com", "https://a\x7f"],
 )  # fmt: skip
 def test_anything_else_is_not(url):
     assert not permitted(url, loopback_http=False)

@@ -69,13 +69,13 @@ async def test_a_new_key_is_found_once_the_rate_permits():
 
 async def test_a_flood_of_unknown_ids_causes_one_fetch_per_interval():
     issuer = Issuer(A)
-    for number in range(1000):
-        assert await issuer.keys.find(f"x{number}", "ES256") is None
+    for count in range(1000):
+        assert await issuer.keys.find(f"x{count}", "ES256") is None
     assert issuer.fetches == 1
 
     issuer.now += REFETCH_SECONDS
-    for number in range(1000):
-        await issuer.keys.find(f"y{number}", "ES256")
+    for count in range(1000):
+        await issuer.keys.find(f"y{count}", "ES256")
     assert issuer.fetches == 2
 
 
