@@ -136,13 +136,19 @@ def test_https_is_permitted(url):
 @pytest.mark.parametrize(
     "url",
     ["", "a", "//a", "ftp://a", "file:///a", "https://", "https://u@a", "https://a#b", "http://a.example",
-     "http://127.0.0.1", "https://a:99999", "https://a b", "https://\0", "https://a\\b", "https://ex\u0430mple.com", "https://a\x7f"],
+     "http://127.0.0.1", "https://a:99999", "https://a b", "https://\0", "https://a\\b",
+     "https://ex\u0430mple.com", "https://a\x7f"],
 )  # fmt: skip
 def test_anything_else_is_not(url):
     assert not permitted(url, loopback_http=False)
 
 
 def test_loopback_is_the_address_not_the_beginning_of_a_name():
-    for url in ("http://127.0.0.1.example.com", "http://localhost.example.com", "http://10.0.0.1"):
+    for url in (
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://10.0.0.1",
+        "ftp://localhost",
+    ):
         assert not permitted(url, loopback_http=True)
     assert permitted("http://127.8.8.8:80/", loopback_http=True)
