@@ -139,19 +139,22 @@ def vedette(server: Postgres, *, tls: bool) -> Iterator[tuple[Side, Side]]:
     file = gateway.write(folder, [upstream], POLICIES)
     with gateway.serving(file) as running:
 
-        def side(name: str, secret: str) -> Side:
+        def side(name: str, user: str, secret: str) -> Side:
             return Side(
                 name=name,
                 host=processes.LOOPBACK,
                 port=running.port,
-                user="agent",
+                user=user,
                 password=secret,
                 database=DATABASE,
                 pid=running.child.pid,
                 sslmode="require" if tls else "disable",
             )
 
-        yield side("vedette", running.token(ttl="2h")), side("vedette", running.key())
+        yield (
+            side("vedette", "agent", running.token(ttl="2h")),
+            side("vedette", "bench", running.key("bench")),
+        )
 
 
 @contextlib.contextmanager

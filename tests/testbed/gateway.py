@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import yaml
 from tests.testbed import processes
 from tests.testbed.postgres import Postgres
 from tests.testbed.processes import LOOPBACK
+from vedette.model import Kind
 
 if TYPE_CHECKING:
     from vedette.app import App
@@ -151,10 +153,12 @@ class Gateway:
         words = ["--subject", subject, "--groups", groups, "--kind", kind, "--ttl", ttl]
         return str(json.loads(self.command("token", "issue", *words, "--json").stdout)["token"])
 
-    def key(self, subject: str = "agent-1", groups: str = "ai-agents", *, kind: str = "agent") -> str:
-        """An API key, which logs in by SCRAM-SHA-256."""
-        words = ["--subject", subject, "--groups", groups, "--kind", kind]
-        return str(json.loads(self.command("key", "add", *words, "--json").stdout)["key"])
+    def key(
+        self, name: str = "key-1", subject: str = "agent-1", groups: str = "ai-agents", *, kind: str = "agent"
+    ) -> str:
+        """An API key, which logs in by SCRAM-SHA-256 with *name* as the user."""
+        words = [name, "--subject", subject, "--groups", groups, "--kind", kind]
+        return str(json.loads(self.command("key", "create", *words, "--json").stdout)["key"])
 
     def reload(self) -> None:
         self.child.send_signal(signal.SIGHUP)
@@ -201,3 +205,15 @@ async def hosted(file: Path) -> AsyncIterator[App]:
         yield app
     finally:
         await app.stop()
+
+
+def token(
+    app: App, subject: str = "agent-1", groups: Sequence[str] = ("ai-agents",), kind: Kind = Kind.AGENT
+) -> str:
+    """A token from a gateway inside this process, good for ten minutes."""
+    return app.tokens.issue(subject, kind, groups, 600.0, now=time.time()).text
+
+
+def address(app: App, secret: str, resource: str = RESOURCE, user: str = "agent") -> str:
+    """The URL that an agent would be given for it."""
+    return f"postgresql://{user}:{secret}@{LOOPBACK}:{app.ports['postgres']}/{resource}"
