@@ -35,7 +35,7 @@ def _of(names: str, *acts: Acts) -> dict[str, tuple[Acts, ...]]:
 
 
 def _server(names: str) -> dict[str, tuple[Acts, ...]]:
-    return {name: (Acts(Effect.CONFIGURE, f"server:{name}"),) for name in names.split()}
+    return {name: (Acts(Effect.CONFIGURE, f"system:{name}"),) for name in names.split()}
 
 
 def _backend(names: str) -> dict[str, tuple[Acts, ...]]:

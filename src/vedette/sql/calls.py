@@ -93,6 +93,8 @@ def ours(r: Reader, function: Function, count: int) -> None:
 def _builtin(r: Reader, name: str, args: list[Node]) -> None:
     if name in UNCALLABLE:
         r.notes.unknown(f"{name} is not meant to be called")
+    elif name in SPECIAL and any("NamedArgExpr" in arg for arg in args):
+        r.notes.unknown(f"{name} with arguments by name")
     elif name in SPECIAL:
         special.READERS[name](r, args)
     else:
@@ -105,7 +107,8 @@ def _act(r: Reader, acts: Acts, args: list[Node]) -> None:
     if acts.argument is None:
         r.touch(acts.effect, acts.object)
         return
-    text = r.look(args[acts.argument]) if acts.argument < len(args) else None
+    by_name = any("NamedArgExpr" in arg for arg in args)
+    text = r.look(args[acts.argument]) if acts.argument < len(args) and not by_name else None
     if acts.relation:
         found = objects.of_text(r, text) if text is not None else None
         if found is None:

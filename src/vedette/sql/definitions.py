@@ -188,9 +188,18 @@ GLOBAL = words(
 )
 
 
+_WORDS = {
+    "foreign_server": "server",
+    "fdw": "wrapper",
+    "user_mapping": "usermapping",
+    "parameter_acl": "parameter",
+    "routine": "function",
+}
+
+
 def named_object(r: Reader, kind: str, names: list[str]) -> tuple[str, bool]:
     """``kind:name`` of an object by its ObjectType word."""
-    word = {"foreign_server": "server", "routine": "function"}.get(kind, kind)
+    word = _WORDS.get(kind, kind)
     if kind in GLOBAL:
         return f"{word}:{'.'.join(names)}", True
     return objects.named(word, names, r)

@@ -58,9 +58,15 @@ def operator(r: Reader, node: Node, scope: Scope) -> list[Any]:
     names = strings(node.get("name", []))
     if len(names) > 1 and names[0] != "pg_catalog":
         r.notes.unknown(f"an operator of schema {names[0]}")
-    elif len(names) == 1 and "pg_catalog" in r.path[1:]:
+    elif len(names) == 1 and _before_pg_catalog(r.path):
         r.notes.unknown("an operator while search_path puts another schema before pg_catalog")
     return [node.get("lexpr", {}), node.get("rexpr", {})]
+
+
+def _before_pg_catalog(path: tuple[str, ...]) -> bool:
+    """Whether another schema's operators come first. Nothing but relations is looked up in pg_temp."""
+    first = next((schema for schema in path if not schema.startswith("pg_temp")), "pg_catalog")
+    return first != "pg_catalog" and "pg_catalog" in path
 
 
 def sublink(r: Reader, node: Node, scope: Scope) -> Node | None:

@@ -91,9 +91,13 @@ def created(r: Reader, node: Node) -> tuple[str, bool]:
         return qualified("pg_temp", name), True
     if schema is not None:
         return qualified(schema, name), True
-    if r.path:
-        return qualified(r.path[0], name), True
-    return part(name), False
+    home = creation_schema(r)
+    return (part(name), False) if home is None else (qualified(home, name), True)
+
+
+def creation_schema(r: Reader) -> str | None:
+    """Where something with a bare name is made: pg_catalog and pg_temp are on the path for look-ups only."""
+    return next((s for s in r.path if s != "pg_catalog" and not s.startswith("pg_temp")), None)
 
 
 def named(kind: str, names: list[str], r: Reader | None = None) -> tuple[str, bool]:
@@ -102,8 +106,9 @@ def named(kind: str, names: list[str], r: Reader | None = None) -> tuple[str, bo
     if len(parts) == 2:
         return f"{kind}:{qualified(*parts)}", True
     bare = parts[0] if parts else ""
-    if r is not None and r.path:
-        return f"{kind}:{qualified(r.path[0], bare)}", True
+    home = creation_schema(r) if r is not None else None
+    if home is not None:
+        return f"{kind}:{qualified(home, bare)}", True
     return f"{kind}:{part(bare)}", r is None
 
 

@@ -109,8 +109,6 @@ class Reader:
         while node is not None:
             if "TypeCast" in node:
                 node = node["TypeCast"].get("arg")
-            elif "NamedArgExpr" in node:
-                node = node["NamedArgExpr"].get("arg")
             elif "A_Const" in node:
                 self.notes.looked = True
                 return constant(node["A_Const"])

@@ -122,7 +122,7 @@ def _off(r: Reader, value: Node | None) -> bool:
     if "String" in value:
         return str(value["String"].get("sval", "")).casefold() in ("off", "false")
     if "Integer" in value:
-        return value["Integer"].get("ival", 0) == 0
+        return bool(value["Integer"].get("ival", 0) == 0)
     return "Boolean" in value and not bool(value["Boolean"].get("boolval"))
 
 

@@ -47,7 +47,7 @@ def _alter(r: Reader, relation: Node | None) -> None:
 def alter_system(r: Reader, node: Node, scope: Scope) -> None:
     name = str(node.get("setstmt", {}).get("name", "*")).casefold()
     r.touch(Effect.CONFIGURE, f"setting:{name}")
-    r.touch(Effect.CONFIGURE, "server:alter_system")
+    r.touch(Effect.CONFIGURE, f"system:{name}")
 
 
 def database_setting(r: Reader, node: Node, scope: Scope) -> None:

@@ -93,7 +93,7 @@ def _opaque(tree: Node) -> bool:
                 if len(names) > 1 and names[-1] in WHOLE_ROW:
                     return True
             if "relname" in node or "aliasname" in node:
-                ranges.add(node.get("aliasname", node.get("relname", "")))
+                ranges.add(str(node.get("aliasname", node.get("relname", ""))))
                 if "colnames" in node:
                     return True
             waiting += node.values()
