@@ -13,6 +13,7 @@ from vedette.journal.errors import JournalDamaged
 from vedette.journal.segments import segments
 from vedette.model import Action, Allow, Ask, Deny, Effect, Kind, MaskRule, Principal, Resource, Touch
 from vedette.recording import FORMATS, Moment, export, replay, timeline
+from vedette.recording.account import account
 from vedette.trail import events
 from vedette.trail.events import EVENTS
 
@@ -54,8 +55,8 @@ def touch_all(session="s1", text="select 1"):
                           protocol="postgres", form="statement", text=text, touches=(held,), rule="ask",
                           reason="why", approvers=("dba",), count=1, mode="wait", uses=1, patience=60,
                           expires=1e9, digest="d", terms="t", policy="p"),
-        events.HoldDecided(at=1e9, hold=f"h-{session}", by=events.caller(BOB), approve=True, status="approved",
-                           reason="fine"),
+        events.HoldDecided(at=1e9, hold=f"h-{session}", by=events.caller(BOB), approve=True,
+                           status="approved", reason="fine"),
         events.HoldUsed(at=1e9, hold=f"h-{session}", session=session),
         events.HoldExpired(at=1e9, hold=f"h-{session}"),
         events.HoldWithdrawn(at=1e9, hold=f"h-{session}", reason="gone"),
@@ -121,21 +122,19 @@ def test_damage_is_told(journal):
 
 
 def moments_of(text):
-    import msgspec
-
-    from vedette.recording.account import account
-
     found = []
+    text = text.encode("utf-8", "replace").decode()
     for seq, event in enumerate(touch_all("s1", text), 1):
-        body = msgspec.to_builtins(event)
-        found.append(Moment(seq, 1e9 + seq, event.kind, *account(event.kind, body), body))
+        kind, encoded = events.encode(event)
+        body = json.loads(encoded)
+        found.append(Moment(seq, 1e9 + seq, kind, *account(kind, body), body))
     return found
 
 
 def test_pauses_are_real_but_bounded():
     moments = moments_of("select 1")
-    moments = [replace(moments[0], time=100.0), replace(moments[1], time=100.5), replace(moments[2], time=500.0),
-               replace(moments[3], time=400.0)]  # fmt: skip
+    times = [100.0, 100.5, 500.0, 400.0]
+    moments = [replace(moment, time=time) for moment, time in zip(moments, times, strict=False)]
     assert [delay for delay, _ in replay(moments)] == [0.0, 0.5, 2.0, 0.0]
     assert [delay for delay, _ in replay(moments, speed=5, longest=10)] == [0.0, 0.1, 10, 0.0]
     with pytest.raises(ValueError, match="speed"):
@@ -210,8 +209,6 @@ def test_an_unknown_format_is_refused():
 
 
 def test_every_event_of_a_session_has_an_account():
-    from vedette.recording.account import account
-
     assert {event.kind for event in touch_all()} == {
         kind for kind in EVENTS if kind.partition(".")[0] in ("session", "action", "hold")
     }

@@ -83,13 +83,14 @@ async def test_sessions_and_actions_are_indexed(store, journal, following):
     assert await store.actions.get("s1.2") == found[1]
 
 
-async def test_it_does_not_matter_how_the_journal_is_cut(store, journal, following, tmp_path, monkeypatch):
+async def test_it_does_not_matter_how_the_journal_is_cut(store, journal, tmp_path):
     whole = await Store.open(tmp_path / "other.db")
     for number in range(4):
         session(journal, f"s{number}")
     await Follower(whole, journal.folder).catch_up()
-    monkeypatch.setattr(follow, "BATCH", 1)
-    await following.catch_up()
+    follower = Follower(store, journal.folder, batch=1)
+    await follower.catch_up()
+    follower.close()
     assert await store.sessions.find() == await whole.sessions.find()
     assert await store.actions.find() == await whole.actions.find()
     await whole.close()
@@ -106,14 +107,14 @@ async def test_a_restarted_follower_goes_on_where_it_was(store, journal, followi
     again.close()
 
 
-async def test_two_followers_index_nothing_twice(store, journal, following, monkeypatch):
-    monkeypatch.setattr(follow, "BATCH", 2)
-    other = Follower(store, journal.folder)
+async def test_two_followers_index_nothing_twice(store, journal):
+    following, other = (Follower(store, journal.folder, batch=2) for _ in range(2))
     for number in range(5):
         session(journal, f"s{number}")
     counts = await asyncio.gather(following.catch_up(), other.catch_up())
     assert sum(counts) == journal.head[0]
     assert {row.actions for row in await store.sessions.find()} == {3}
+    following.close()
     other.close()
 
 

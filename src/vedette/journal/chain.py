@@ -119,14 +119,28 @@ class Chain:
         return b"".join((size, head, _LINK, hexlify(link), _TAG, hexlify(tag), b'"}\n'))
 
 
-def content(body: bytes, shape: type[T]) -> T:
-    """The JSON of a body (or of any bytes) as *shape*.
+def peek(line: bytes) -> tuple[int, float, str, bytes]:
+    """A line's number, time, name and body, its form checked only as far as that needs.
+
+    Raises:
+        BadRecord: it is not a record.
+    """
+    size = len(line) - PREFIX_BYTES - 1
+    found = _HEAD.match(line, PREFIX_BYTES)
+    cut = len(line) - 1 - TAIL_BYTES
+    if found is None or line[:PREFIX_BYTES] != b"%08x " % size or not line.startswith(_LINK, cut):
+        raise BadRecord("not a record")
+    return int(found[1]), float(found[2]), found[3].decode(), line[found.end() - 1 : cut]
+
+
+def content(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """The JSON of a body (or of any bytes), as *decoder* reads it.
 
     Raises:
         BadRecord: it is not JSON, or not of this shape.
     """
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # ValueError: bytes that are not UTF-8. RecursionError: brackets without end.
         raise BadRecord("holds no readable body") from error

@@ -21,11 +21,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from vedette.journal.chain import BadRecord, content
 from vedette.trail.events import JournalCheckpoint, encode
+
+#: Reads a checkpoint's body, or a line of an anchor.
+CHECKPOINT = msgspec.json.Decoder(JournalCheckpoint)
 
 
 def _signed_text(
@@ -74,7 +78,7 @@ def points(data: bytes) -> Iterator[tuple[int, JournalCheckpoint | None]]:
     for number, text in enumerate(data.split(b"\n"), 1):
         if text:
             try:
-                yield number, content(text, JournalCheckpoint)
+                yield number, content(text, CHECKPOINT)
             except BadRecord:
                 yield number, None
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vedette.journal.chain import BadRecord, content, parse
+import msgspec
+
+from vedette.journal.chain import BadRecord, content, peek
 from vedette.journal.errors import JournalDamaged
 from vedette.journal.segments import Segment, lines, segments
 
 _SEQ = re.compile(rb'[0-9a-f]{8} \{"seq":(\d{1,19}),')
+_BODY = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ def entry(line: bytes) -> Entry:
     Raises:
         BadRecord: it is not a record.
     """
-    record = parse(line)
-    return Entry(record.seq, record.time, record.kind, content(record.body, dict[str, Any]))
+    seq, time, kind, body = peek(line)
+    return Entry(seq, time, kind, content(body, _BODY))
 
 
 def read(

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from vedette.journal.chain import BadRecord, Record, content, genesis, next_link, parse
+from vedette.journal.checkpoint import CHECKPOINT
 from vedette.journal.errors import JournalDamaged
 from vedette.journal.segments import Segment, lines, segments, sync_folder
 from vedette.trail.events import JournalCheckpoint
@@ -104,7 +105,7 @@ def _walk(segment: Segment, seq: int, state: bytes) -> Standing:
 def _since(record: Record, since: int) -> tuple[int, bool]:
     if record.kind != JournalCheckpoint.kind:
         return since + 1, False
-    return 0, content(record.body, JournalCheckpoint).why == "close"
+    return 0, content(record.body, CHECKPOINT).why == "close"
 
 
 def _cut(segment: Segment, fd: int, end: int) -> Torn | None:

@@ -19,7 +19,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from vedette.journal.chain import BadRecord, Record, content, genesis, next_link, parse, tag_matches
-from vedette.journal.checkpoint import genuine, points
+from vedette.journal.checkpoint import CHECKPOINT, genuine, points
 from vedette.journal.keys import public_key as read_public_key
 from vedette.journal.lock import is_locked
 from vedette.journal.segments import Segment, lines, segments
@@ -92,6 +92,9 @@ def verify(
 
 class _Body(msgspec.Struct):
     session: str = ""
+
+
+_BODY = msgspec.json.Decoder(_Body)
 
 
 class _Walk:
@@ -199,9 +202,9 @@ class _Walk:
     def _contents(self, where: str, record: Record) -> None:
         try:
             if record.kind == JournalCheckpoint.kind:
-                self._checkpoint(where, content(record.body, JournalCheckpoint))
+                self._checkpoint(where, content(record.body, CHECKPOINT))
                 return
-            session = content(record.body, _Body).session
+            session = content(record.body, _BODY).session
         except BadRecord as error:
             self._problem(where, record.seq, f"record {record.seq} {error}")
             return

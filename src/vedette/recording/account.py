@@ -84,8 +84,8 @@ def _sample(body: Body) -> tuple[str, ...]:
 
 def _held(body: Body) -> Account:
     groups = ", ".join(map(visible, body.get("approvers", ()))) or "nobody"
-    line = f"held as {_name(body, 'hold')} by {_name(body, 'rule')}: {int(body['count'])} of {groups} must approve"
-    return line, (body["text"],)
+    hold, rule = _name(body, "hold"), _name(body, "rule")
+    return f"held as {hold} by {rule}: {int(body['count'])} of {groups} must approve", (body["text"],)
 
 
 def _decided(body: Body) -> Account:

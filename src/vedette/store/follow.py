@@ -7,7 +7,8 @@ May run inside a gateway (``Follower.run``) or, to keep its work off the gateway
 
     python -m vedette.store.follow <journal folder> <store> [worker]
 
-which ends when its standard input does, that is with the process that started it.
+which ends when its standard input does, that is with the process that started it. Indexing an action
+costs more than relaying it, so a gateway with much to do has this done beside it.
 """
 
 from __future__ import annotations
@@ -42,11 +43,14 @@ _COUNTS = ("actions", "denied", "held", "rows", "bytes", "masked")
 class Follower:
     """Keeps the index of one worker's journal."""
 
-    def __init__(self, store: Store, folder: Path, *, worker: str = "main", pause: float = PAUSE) -> None:
+    def __init__(
+        self, store: Store, folder: Path, *, worker: str = "main", pause: float = PAUSE, batch: int = BATCH
+    ) -> None:
         self._store = store
         self._folder = folder
         self._worker = worker
         self._pause = pause
+        self._batch = batch
         self._tail: Tail | None = None
 
     async def run(self) -> None:
@@ -74,7 +78,7 @@ class Follower:
             if self._tail is None:
                 self._tail = Tail(self._folder, await self._begin())
             before = self._tail.after
-            entries = self._tail.poll(BATCH)
+            entries = self._tail.poll(self._batch)
             if not entries:
                 return count
             if not await self._apply(before, entries[-1].seq, runs(self._worker, entries)):
@@ -164,7 +168,7 @@ def _fresh(table: Table, dialect: str) -> Insert:
 async def _beside(folder: Path, where: str, worker: str) -> None:
     """Follow until standard input ends, then once more."""
     store = await Store.open(where)
-    follower = Follower(store, folder, worker=worker)
+    follower = Follower(store, folder, worker=worker, batch=20 * BATCH)
     running = asyncio.create_task(follower.run())
     try:
         while await asyncio.to_thread(os.read, 0, 4096):
@@ -182,6 +186,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) not in (2, 3):
         sys.stderr.write("usage: python -m vedette.store.follow <journal folder> <store> [worker]\n")
         return 2
+    # Whoever waits for the gateway comes before whoever reads the index.
+    os.nice(10)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     worker = arguments[2] if len(arguments) == 3 else "main"
     asyncio.run(_beside(Path(arguments[0]), arguments[1], worker))

@@ -91,7 +91,6 @@ actions = Table(
     Column("duration", Float, nullable=False),
     Index(None, "session", "seq"),
     Index(None, "at"),
-    Index(None, "verdict", "at"),
 )  # fmt: skip
 
 holds = Table(

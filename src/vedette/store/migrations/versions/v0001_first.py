@@ -43,7 +43,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_actions_at"), "actions", ["at"], unique=False)
     op.create_index(op.f("ix_actions_session_seq"), "actions", ["session", "seq"], unique=False)
-    op.create_index(op.f("ix_actions_verdict_at"), "actions", ["verdict", "at"], unique=False)
     op.create_table(
         "follower",
         sa.Column("worker", sa.Text(), nullable=False),
@@ -212,7 +211,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_holds_digest_terms"), table_name="holds")
     op.drop_table("holds")
     op.drop_table("follower")
-    op.drop_index(op.f("ix_actions_verdict_at"), table_name="actions")
     op.drop_index(op.f("ix_actions_session_seq"), table_name="actions")
     op.drop_index(op.f("ix_actions_at"), table_name="actions")
     op.drop_table("actions")
