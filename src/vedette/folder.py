@@ -13,6 +13,9 @@ from vedette.journal.lock import is_locked
 #: The journal's only writer, by name; checkpoints carry it.
 WORKER = "main"
 
+#: Whoever can read the folder is the operator, and calls itself by this and the login's name.
+OPERATOR = "local:"
+
 SEAL_KEY = "VEDETTE_SEAL_KEY"
 SEAL_KEY_FILE = "VEDETTE_SEAL_KEY_FILE"
 

@@ -20,11 +20,9 @@ from fastapi import Depends, Request
 
 from vedette.api.context import Gateway, gateway
 from vedette.api.problems import ProblemError, forbidden
+from vedette.folder import OPERATOR
 from vedette.identity import IdentityError
 from vedette.model import Kind, Principal
-
-#: Subjects that only the CLI on the data folder gives itself; nobody can be issued one.
-OPERATOR = "local:"
 
 Here = Annotated[Gateway, Depends(gateway)]
 

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from vedette.api.access import OPERATOR, Admin, Here, Reader
+from vedette.api.access import Admin, Here, Reader
 from vedette.api.context import Gateway
 from vedette.api.problems import ProblemError, not_found
+from vedette.folder import OPERATOR
 from vedette.model import Kind
 from vedette.store.tokens import TokenRow
 from vedette.trail import events

@@ -1,0 +1,39 @@
+"""What ends a command, turned into an exit code and words: in one place, for every command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from vedette.cli import screen
+from vedette.cli.outcome import NO, Failure
+
+
+class Commands(TyperGroup):
+    """All commands. What none of these names is a fault of ours, and shows its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            screen.complain(failure.message, failure.fix)
+            raise typer.Exit(failure.code) from None
+        except Exception as error:
+            if not _expected(error):
+                raise
+            screen.complain(str(error))
+            raise typer.Exit(NO) from None
+
+
+def _expected(error: Exception) -> bool:
+    """Whether the error's own text is what to tell: it names the place and the fix."""
+    from vedette.config import ConfigError
+    from vedette.credentials import CredentialError
+    from vedette.credentials.keyfile import KeyFileError
+    from vedette.identity.certificates import CertificateError
+    from vedette.identity.signing import SigningKeyError
+
+    known = (ConfigError, CredentialError, KeyFileError, CertificateError, SigningKeyError, OSError)
+    return isinstance(error, known) and not isinstance(error, BrokenPipeError)

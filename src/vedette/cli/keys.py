@@ -1,0 +1,76 @@
+"""``vedette key``: long-lived API keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vedette.cli import screen
+from vedette.cli.options import Config, Groups, Json, Limit, Reason, Url, groups, seconds
+from vedette.cli.reach import reach
+from vedette.model import Kind
+
+app = typer.Typer(
+    help="API keys: long-lived, of which the gateway keeps a verifier only.", no_args_is_help=True
+)
+
+
+@app.command()
+def create(
+    subject: Annotated[str, typer.Option("--subject", "-s", help="Who it is for.")],
+    name: Annotated[str | None, typer.Option("--name", help="Its name. [default: the subject]")] = None,
+    group: Groups = None,
+    kind: Annotated[Kind, typer.Option("--kind", "-k", help="What sort of caller.")] = Kind.AGENT,
+    ttl: Annotated[str | None, typer.Option("--ttl", help="How long it lives; else until revoked.")] = None,
+    config: Config = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API key. It is printed this once, and kept nowhere."""
+    wish = {
+        "name": name or subject, "subject": subject, "kind": kind.value, "groups": groups(group),
+        "ttl": None if ttl is None else seconds(ttl, "--ttl"),
+    }  # fmt: skip
+    with reach(config, url) as api:
+        made = api.post("/keys", wish)
+    if as_json:
+        return screen.emit(made)
+    until = f"until {screen.when(made['expires'])}" if made["expires"] else "until revoked"
+    screen.note(f"{made['kind']} {made['subject']}, {until}; id {made['id']}, log in as {made['name']}")
+    typer.echo(made["key"])
+
+
+@app.command("list")
+def list_keys(limit: Limit = 200, config: Config = None, url: Url = None, as_json: Json = False) -> None:
+    """List API keys, newest first."""
+    with reach(config, url) as api:
+        found = api.get("/keys", limit=min(limit, 1000))["items"]
+    if as_json:
+        return screen.emit(found)
+    rows = [
+        (
+            each["id"], each["name"], each["subject"], each["kind"], ", ".join(each["groups"]),
+            screen.when(each["expires"]) or "never", screen.when(each["used"]),
+            screen.verdict("revoked") if each["revoked"] else "",
+        )
+        for each in found
+    ]  # fmt: skip
+    columns = ("id", "name", "subject", "kind", "groups", "expires", "last used", "")
+    screen.table(columns, rows, empty="no API keys")
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="The key's id: vdt_ and eight characters.")],
+    reason: Reason = "",
+    config: Config = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API key void, and end the sessions that it opened."""
+    with reach(config, url) as api:
+        done = api.post(f"/keys/{screen.part(key)}/revoke", {"reason": reason})
+    if as_json:
+        return screen.emit(done)
+    screen.say(f"revoked {done['id']}")

@@ -1,0 +1,167 @@
+"""``vedette sessions``: what is on record of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vedette.cli import screen, timeline
+from vedette.cli.options import Config, Json, Limit, Reason, Url
+from vedette.cli.reach import Api, reach
+
+if TYPE_CHECKING:
+    from vedette.recording import Moment
+
+app = typer.Typer(help="Sessions: live ones and recorded ones.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The session's id; `last` is the newest one.")]
+PAGE = 1000
+
+
+class Format(StrEnum):
+    JSON = "json"
+    JSONL = "jsonl"
+    ASCIICAST = "asciicast"
+    HTML = "html"
+
+
+@app.command("list")
+def list_sessions(
+    live: Annotated[bool, typer.Option("--live", help="Only those that last.")] = False,
+    principal: Annotated[str | None, typer.Option(help="Only this one's: issuer#subject.")] = None,
+    resource: Annotated[str | None, typer.Option(help="Only on this resource.")] = None,
+    limit: Limit = 50,
+    config: Config = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List sessions, newest first."""
+    with reach(config, url) as api:
+        found = api.all("/sessions", limit, live=live or None, principal=principal, resource=resource)
+    if as_json:
+        return screen.emit(found)
+    rows = [
+        (
+            each["id"], screen.when(each["opened"]), each["principal"], each["resource"],
+            screen.verdict("live") if each["live"] else each["reason"],
+            each["actions"], each["denied"], each["held"], each["rows"], each["masked"],
+        )
+        for each in found
+    ]  # fmt: skip
+    columns = ("id", "opened", "who", "resource", "end", "actions", "denied", "held", "rows", "masked")
+    screen.table(columns, rows, empty="no sessions")
+
+
+@app.command()
+def show(
+    session: Name,
+    everything: Annotated[bool, typer.Option("--all", help="What only prepared a statement, too.")] = False,
+    config: Config = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show a session as a timeline."""
+    with reach(config, url) as api:
+        found = _session(api, session)
+        records = _records(api, found["id"])
+    if as_json:
+        return screen.emit({"session": found, "records": records})
+    screen.say(f"session {found['id']}", style="bold")
+    timeline.show(records, everything=everything)
+
+
+@app.command("replay")
+def replay_session(
+    session: Name,
+    speed: Annotated[float, typer.Option(min=0.01, help="Twice as fast is 2.")] = 1.0,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="All at once.")] = False,
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Play a session back as it went; no pause is longer than two seconds."""
+    from vedette.recording import replay
+
+    moments = _moments(config, url, session)[1]
+    for delay, frame in replay(moments, speed=speed):
+        if not no_wait:
+            time.sleep(delay)
+        # Every character of a frame is printable: what was recorded cannot act on this terminal.
+        sys.stdout.write(frame)
+        sys.stdout.flush()
+
+
+@app.command("export")
+def export_session(
+    session: Name,
+    form: Annotated[Format, typer.Option("--format", "-f", help="As what.")] = Format.JSON,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Into this file.")] = None,
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Write a session as a file for others."""
+    from vedette.recording import export
+
+    name, moments = _moments(config, url, session)
+    text = export(moments, form.value, session=name)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    # Recordings tell of people and data: for the owner only.
+    output.touch(0o600)
+    output.write_text(text, encoding="utf-8")
+    screen.say(f"wrote {output}")
+
+
+@app.command()
+def kill(
+    session: Annotated[str, typer.Argument(help="The session's id.")],
+    reason: Reason = "",
+    config: Config = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """End a live session now, and what it runs upstream."""
+    with reach(config, url) as api:
+        done = api.post(f"/sessions/{screen.part(session)}/kill", {"reason": reason})
+    if as_json:
+        return screen.emit(done)
+    screen.say(f"killed {done['session']}")
+
+
+def _session(api: Api, name: str) -> Any:
+    if name == "last":
+        found = api.all("/sessions", 1)
+        if found:
+            return found[0]
+    return api.get(f"/sessions/{screen.part(name)}")
+
+
+def _records(api: Api, session: str) -> list[Any]:
+    found: list[Any] = []
+    after: int | None = 0
+    while after is not None:
+        page = api.get(f"/sessions/{screen.part(session)}/records", after=after, limit=PAGE)
+        found += page["items"]
+        after = page["next"]
+    return found
+
+
+def _moments(config: Path | None, url: str | None, session: str) -> tuple[str, Sequence[Moment]]:
+    with reach(config, url) as api:
+        name = str(_session(api, session)["id"])
+        records = _records(api, name)
+    return name, [_moment(each) for each in records]
+
+
+def _moment(record: Any) -> Moment:
+    from vedette.recording import Moment
+    from vedette.recording.account import account
+
+    said, quoted = account(record["kind"], record["body"])
+    return Moment(record["seq"], record["time"], record["kind"], said, quoted, record["body"])
