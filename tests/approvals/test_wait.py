@@ -253,3 +253,21 @@ async def test_approvers_see_what_the_gateway_lets_them_see(office, park):
     row = await desk.get(name)
     assert (row.text, row.parameters) == ("update people …", (None,))
     assert office.records[0].text == "update people …"
+
+
+async def test_whenever_a_caller_goes_nothing_is_left_waiting(office):
+    """Hanging up at each step of being put before people."""
+    desk = office.desk()
+    for steps in range(0, 60, 3):
+        task = asyncio.create_task(desk.wait(ASK, HOLD, POLICY, told=lambda name: None))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await desk.close()
+    assert await desk.pending() == []
+    opened = [event.hold for event in office.records if event.kind == "hold.opened"]
+    for name in opened:
+        row = await desk.get(name)
+        assert row is None or row.status == "withdrawn"
