@@ -105,7 +105,7 @@ async def listening(door: Door) -> AsyncIterator[Listening]:
         if isinstance(outcome, Caller):
             await outcome.wire.last_words(messages.authentication(0))
         elif isinstance(outcome, Canceller):
-            await outcome.wire.last_words(b"")
+            await outcome.done()
         found.put_nowait(outcome)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -353,3 +353,27 @@ def test_where_callers_need_tls_they_are_told(run, door):
             assert isinstance(await there.outcomes.get(), Caller)
 
     run(main())
+
+
+def test_one_visit_that_fails_fails_alone(run, door, caplog):
+    async def main() -> None:
+        second = asyncio.Event()
+
+        async def visit(sock: socket.socket) -> None:
+            with sock:
+                if not second.is_set():
+                    second.set()
+                    raise ValueError("a fault of ours")
+                await asyncio.get_running_loop().sock_sendall(sock, b"still here")
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            serving = asyncio.create_task(serve(listener, visit))
+            port = listener.getsockname()[1]
+            assert await talk(port) == b""
+            assert await talk(port) == b"still here"
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    run(main())
+    assert "ValueError" in caplog.text
+    assert "a fault of ours: " in caplog.text

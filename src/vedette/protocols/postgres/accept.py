@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 import ssl
 import time
@@ -27,6 +28,8 @@ from vedette.protocols.postgres.login_steps import FindKey, Proven, Rejected, St
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.startup import ALPN, CancelRequest
 from vedette.protocols.postgres.wire import Bare, Gone, StuffedBytes, Wire, perform
+
+log = logging.getLogger(__name__)
 
 #: Seconds from the first byte to the proof; slow-drip callers end here.
 DEADLINE_SECONDS = 15.0
@@ -109,10 +112,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Canceller:
-    """Somebody who asks for a cancel. Close *wire* once it is passed on: that is the answer."""
+    """Somebody who asks for a cancel, and waits for us to hang up: await `done` once it is passed on."""
 
     request: CancelRequest
     wire: Wire
+
+    async def done(self) -> None:
+        """Hang up in good order: inside TLS, libpq takes a connection that is cut for a failure."""
+        await self.wire.last_words(b"")
 
 
 async def accept(sock: socket.socket, door: Door, identity: Identity) -> Caller | Canceller | Refused:
@@ -241,11 +248,19 @@ async def serve(
     """
     Give every connection that comes to *listener* to a task of its own, until cancelled.
 
-    *visit* owns the socket. Its tasks are cancelled with this one.
+    *visit* owns the socket. Its tasks are cancelled with this one; one that fails
+    fails alone.
     """
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
-    async with asyncio.TaskGroup() as visits:
+    visits: set[asyncio.Task[None]] = set()
+
+    def over(task: asyncio.Task[None]) -> None:
+        visits.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a connection ended by a fault of ours: %s", type(task.exception()).__name__)
+
+    try:
         while True:
             try:
                 sock, _address = await loop.sock_accept(listener)
@@ -255,6 +270,10 @@ async def serve(
                 # Out of descriptors, or the caller left while it waited: later callers may fare better.
                 await asyncio.sleep(_BREATHER_SECONDS)
                 continue
-            if sock.family != socket.AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            visits.create_task(visit(sock))
+            task = loop.create_task(visit(sock))
+            visits.add(task)
+            task.add_done_callback(over)
+    finally:
+        for task in list(visits):
+            task.cancel()
+        await asyncio.gather(*visits, return_exceptions=True)

@@ -182,7 +182,6 @@ async def _socket(target: Target) -> socket.socket:
         except OSError as error:
             failed = error
             continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return sock
     raise failed
