@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,20 +156,34 @@ def reload(old: Settings, path: Path, environ: Mapping[str, str] | None = None) 
 
 
 def restart_needed(old: Settings, new: Settings) -> tuple[str, ...]:
-    """What of a reload takes effect only when the gateway starts anew, in words."""
-    sentences = []
+    """What of a reload takes effect only when the gateway starts anew, in words. Policies do at once."""
+    return (*_gateway_changes(old, new), *_resource_changes(old, new))
+
+
+def _gateway_changes(old: Settings, new: Settings) -> Iterator[str]:
+    before, after = old.gateway, new.gateway
     for name in gateway.LISTENERS:
-        before, after = getattr(old.gateway.listen, name), getattr(new.gateway.listen, name)
-        if before != after:
-            sentences.append(
-                f"listen.{name} stays {before or 'closed'} until a restart (new: {after or 'closed'})"
-            )
-    if old.gateway.data != new.gateway.data:
-        sentences.append(f"data stays {old.gateway.data} until a restart (new: {new.gateway.data})")
-    if old.gateway.journal != new.gateway.journal:
-        sentences.append("the journal's settings stay as they are until a restart")
-    if old.gateway.tls != new.gateway.tls or old.gateway.downstream_tls != new.gateway.downstream_tls:
-        sentences.append("the listeners' TLS stays as it is until a restart")
-    if old.identity.name != new.identity.name:
-        sentences.append(f"the gateway's own issuer stays {old.identity.name} until a restart")
-    return tuple(sentences)
+        was, will = getattr(before.listen, name), getattr(after.listen, name)
+        if was != will:
+            yield f"listen.{name} stays {was or 'closed'} until a restart (new: {will or 'closed'})"
+    if before.data != after.data:
+        yield f"data stays {before.data} until a restart (new: {after.data})"
+    if before.journal != after.journal:
+        yield "the journal's settings stay as they are until a restart"
+    if (before.tls, before.downstream_tls) != (after.tls, after.downstream_tls):
+        yield "the listeners' TLS stays as it is until a restart"
+    if before.limits != after.limits:
+        yield "the limits stay as they are until a restart"
+    if old.identity != new.identity:
+        yield "identity (issuers, name, scope) stays as it is until a restart"
+
+
+def _resource_changes(old: Settings, new: Settings) -> Iterator[str]:
+    for name in sorted(old.resources.keys() | new.resources.keys()):
+        was, will = old.resources.get(name), new.resources.get(name)
+        if was is None:
+            yield f'the new resource "{name}" can be reached after a restart'
+        elif will is None:
+            yield f'the removed resource "{name}" can be reached until a restart'
+        elif was != will:
+            yield f'resource "{name}" stays as it is until a restart, its labels included'
