@@ -136,15 +136,24 @@ class Gateway:
         return f"postgresql://{user}:{token}@{LOOPBACK}:{self.port}/{resource}?{query}"
 
     def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`vedette` with *arguments*, against this gateway's configuration."""
-        return subprocess.run(
+        """
+        `vedette` with *arguments*, against this gateway's configuration.
+
+        Raises:
+            ChildFailed: it ended with another status than 0; with *check* False, it is for the caller to look.
+        """
+        done = subprocess.run(
             [sys.executable, "-m", "vedette", *arguments, "--config", str(self.file)],
             capture_output=True,
             text=True,
-            check=check,
+            check=False,
             env=_environment(),
             timeout=processes.PATIENCE_SECONDS,
         )
+        if check and done.returncode:
+            said = f"{done.stdout}{done.stderr}"
+            raise processes.ChildFailed(f"vedette {' '.join(arguments)} gave {done.returncode}\n{said}")
+        return done
 
     def token(
         self, subject: str = "agent-1", groups: str = "ai-agents", *, kind: str = "agent", ttl: str = "10m"
@@ -157,7 +166,7 @@ class Gateway:
         self, name: str = "key-1", subject: str = "agent-1", groups: str = "ai-agents", *, kind: str = "agent"
     ) -> str:
         """An API key, which logs in by SCRAM-SHA-256 with *name* as the user."""
-        words = [name, "--subject", subject, "--groups", groups, "--kind", kind]
+        words = ["--name", name, "--subject", subject, "--groups", groups, "--kind", kind]
         return str(json.loads(self.command("key", "create", *words, "--json").stdout)["key"])
 
     def reload(self) -> None:
