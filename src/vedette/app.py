@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -49,10 +50,14 @@ class App:
     One gateway on one data folder.
 
     *ports* says where it listens, by name (``postgres``, ``web``), once started.
+    *beside* keeps the index of the journal in a process of its own, so that its
+    work never stands between a caller and its answer.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, beside: bool = False) -> None:
         self.settings = settings
+        self._beside = beside
+        self._index: asyncio.subprocess.Process | None = None
         self.folder = Folder(settings.gateway.data)
         self.ports: dict[str, int] = {}
         self.store: Store
@@ -124,7 +129,7 @@ class App:
             )
         )  # fmt: skip
         self._spawn(self.revocations.run(), self._keep_journal(), self._watch_file())
-        self._spawn(Follower(self.store, self.folder.journal, worker=WORKER).run())
+        self._spawn(self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run())
         if "postgres" in listeners:
             self._spawn(self.engine.serve(listeners["postgres"], self._door(context)))
         if "web" in listeners:
@@ -159,6 +164,10 @@ class App:
         self.journal.close()
         if hasattr(self, "store"):
             await self.store.close()
+        if self._index is not None and self._index.stdin is not None:
+            # Its input ends, it reads what is left, and goes.
+            self._index.stdin.close()
+            await self._index.wait()
 
     def _spawn(self, *works: Coroutine[None, None, None]) -> None:
         for work in works:
@@ -236,6 +245,19 @@ class App:
         self._closers.append(await serve_api(self, listener))
 
     # --- what goes on meanwhile -----------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Keep a process that indexes the journal; start it anew where it ends."""
+        # Nothing of our environment but what Python needs: credentials may stand there.
+        environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
+        words = ["-m", "vedette.store.follow", str(self.folder.journal), str(self.folder.store), WORKER]
+        while True:
+            self._index = await asyncio.create_subprocess_exec(
+                sys.executable, *words, stdin=asyncio.subprocess.PIPE, env=environment
+            )
+            status = await self._index.wait()
+            log.error("the process that indexes the journal ended with status %d; it is started again", status)
+            await asyncio.sleep(1.0)
 
     async def _keep_journal(self) -> None:
         """Write outcomes that nothing took along, and sign where the journal stands."""

@@ -51,7 +51,7 @@ def serve(
 async def _serve(settings: Settings) -> None:
     from vedette.app import App
 
-    app = App(settings)
+    app = App(settings, beside=True)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     await app.start()
