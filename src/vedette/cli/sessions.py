@@ -81,6 +81,7 @@ def replay_session(
     session: Name,
     speed: Annotated[float, typer.Option(min=0.01, help="Twice as fast is 2.")] = 1.0,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="All at once.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="What only prepared a statement, too.")] = False,
     config: Config = None,
     url: Url = None,
 ) -> None:
@@ -88,6 +89,8 @@ def replay_session(
     from vedette.recording import replay
 
     moments = _moments(config, url, session)[1]
+    if not everything:
+        moments = [each for each in moments if not timeline.only_prepares(each.body)]
     for delay, frame in replay(moments, speed=speed):
         if not no_wait:
             time.sleep(delay)

@@ -20,7 +20,7 @@ def show(records: Sequence[Record], *, everything: bool = False) -> None:
     for record in records:
         body = record["body"]
         skipped = record["kind"] == "action.outcome" or (
-            record["kind"] == "action.judged" and not everything and _only_prepares(body)
+            record["kind"] == "action.judged" and not everything and only_prepares(body)
         )
         if skipped:
             continue
@@ -36,7 +36,7 @@ def show(records: Sequence[Record], *, everything: bool = False) -> None:
                 screen.console().print(Text.assemble(" " * 24, text))
 
 
-def _only_prepares(body: Record) -> bool:
+def only_prepares(body: Record) -> bool:
     """Drivers prepare, then bind: the second line says all that the first does."""
     return body.get("form") == "prepare" and body.get("verdict") == "allow" and not body.get("observed")
 
