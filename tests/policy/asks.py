@@ -9,6 +9,8 @@ import yaml
 
 from vedette.model import Action, Ask, Decision, Effect, Kind, Principal, Resource, Touch, Verdict
 from vedette.policy import Marks, Policies, compile_policies
+from vedette.sql.catalog import EMPTY
+from vedette.sql.reading import State, read
 
 AGENT = Principal("bot", Kind.AGENT, frozenset({"ai-agents"}), email="bot@example.com")
 APPDB = Resource("appdb", "postgres", {"env": "prod"})
@@ -57,6 +59,14 @@ def ask(
     found = tuple(touch(each) if isinstance(each, str) else each for each in touches)
     given = {} if facts is None else {"sql": {**facts, **more}}
     return Ask(who, where, Action("postgres", "statement", text, found, parameters, given, reason=reason))
+
+
+def reading(text: str, parameters: tuple[str | None, ...], resource: Resource) -> Action:
+    """A statement as the gateway reads it where it knows no table; the names in it are whole."""
+    facts = read(text, State(("pg_catalog", "public"), "app", "me"), EMPTY)
+    return Action(
+        resource.protocol, "query", text, facts.touches, parameters, facts.for_policy(), reason=facts.reason
+    )
 
 
 def decision(policies: Policies, asked: Ask) -> Decision:

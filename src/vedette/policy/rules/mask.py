@@ -13,7 +13,8 @@ from vedette.policy.strict import Node, near
 Strategy = Literal["redact", "partial", "hash", "null"]
 STRATEGIES: tuple[Strategy, ...] = ("redact", "partial", "hash", "null")
 KEYS = ("entities", "columns", "pack", "as", "keep")
-MAX_KEEP = 8
+# What `partial` may show of a column; of a value found by content it never shows more than four.
+MAX_KEEP, MAX_KEEP_FOUND = 8, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,15 @@ def decode(name: str, node: Node) -> Masking:
         strategy = cast(Strategy, fields["as"].choice(STRATEGIES, what="strategy"))
     if "keep" in fields and strategy != "partial":
         fields["keep"].problem(f"keep means nothing with as: {strategy}", "write as: partial, or remove keep")
-    return Masking(
+    most = MAX_KEEP if "columns" in fields else MAX_KEEP_FOUND
+    mask = MaskRule(
         name,
-        MaskRule(
-            name,
-            strategy,
-            entities=_entities(fields),
-            columns=_columns(fields["columns"]) if "columns" in fields else (),
-            keep=fields["keep"].integer(1, MAX_KEEP) if "keep" in fields else 4,
-        ),
+        strategy,
+        entities=_entities(fields),
+        columns=_columns(fields["columns"]) if "columns" in fields else (),
+        keep=fields["keep"].integer(1, most) if "keep" in fields else 4,
     )
+    return Masking(name, mask)
 
 
 def _entities(fields: dict[str, Node]) -> frozenset[str]:
@@ -67,10 +67,14 @@ def _entities(fields: dict[str, Node]) -> frozenset[str]:
 def _columns(node: Node) -> tuple[str, ...]:
     globs = node.texts()
     for place, glob in enumerate(globs):
-        if glob and "*" not in glob and glob.count(".") < 2:
-            last = glob.rpartition(".")[2]
+        if set(glob) & set("[]?"):
+            fix = "write * in its place"
             node.child(place, glob).problem(
-                f'"{glob}" is no column: schema, table and column are needed',
-                f'write "public.table.{last}", or "*.{last}" for any table',
+                f'"{glob}": the only wildcard is *, and [, ] and ? match nothing', fix
+            )
+        elif glob and "*" not in glob and "." not in glob:
+            node.child(place, glob).problem(
+                f'"{glob}" names no table',
+                f'write "public.table.{glob}", or "*.{glob}" for any table',
             )
     return globs
