@@ -48,18 +48,30 @@ def pgbench(
     """
     Select-only pgbench with a fresh literal in every statement. *options* may hold ``--connect``, ``--log``.
 
+    What logging in costs is taken off, unless it is what is measured (``--connect``): a run of one
+    transaction per client goes before.
+
     Raises:
         ChildFailed: a client was refused or lost its connection, or nothing was done at all.
     """
+    words = ["-n", "-M", mode, "-c", str(clients), "-j", str(min(clients, 2)), *options]
+    before = None if "--connect" in options else _run(programs, side, [*words, "-t", "1"], seconds)
+    whole = max(1, round(seconds))
+    found = _run(programs, side, [*words, "-T", str(whole)], seconds)
+    if before is None:
+        return Run(found.transactions, whole, found.cpu, found.latencies)
+    count = max(1, found.transactions - before.transactions)
+    return Run(count, whole, max(0.0, found.cpu - before.cpu), found.latencies)
+
+
+def _run(programs: Path, side: Side, words: list[str], seconds: float) -> Run:
+    """One pgbench; the CPU is the whole of it."""
     with tempfile.TemporaryDirectory(dir=processes.folder()) as folder:
         script = Path(folder, "script.sql")
         script.write_text(SCRIPT)
-        threads = str(min(clients, 2))
-        words: list[str | Path] = [programs / "pgbench", "-n", "-M", mode, "-c", str(clients), "-j", threads]
-        words += ["-T", str(max(1, round(seconds))), "-f", script, *options]
-        before = accounting.cpu_seconds(side.pid) if side.pid else 0.0
+        before = _cpu(side)
         done = subprocess.run(
-            words,
+            [programs / "pgbench", *words, "-f", script],
             env=processes.environment(side.environment()),
             cwd=folder,
             capture_output=True,
@@ -67,15 +79,19 @@ def pgbench(
             check=False,
             timeout=seconds + processes.PATIENCE_SECONDS,
         )
+        cpu = _cpu(side) - before
         if done.returncode:
             raise processes.ChildFailed(f"pgbench through {side.name}: {done.stderr[-1500:]}")
-        cpu = (accounting.cpu_seconds(side.pid) if side.pid else 0.0) - before
         found = _TRANSACTIONS.search(done.stdout)
         if found is None or int(found[1]) == 0:
             raise processes.ChildFailed(
                 f"pgbench did nothing through {side.name}\n{done.stdout}{done.stderr}"
             )
-        return Run(int(found[1]), max(1, round(seconds)), cpu, tuple(_latencies(Path(folder))))
+        return Run(int(found[1]), seconds, cpu, tuple(_latencies(Path(folder))))
+
+
+def _cpu(side: Side) -> float:
+    return accounting.cpu_seconds(side.pid) if side.pid else 0.0
 
 
 def _latencies(folder: Path) -> list[float]:
@@ -124,14 +140,14 @@ def reading(side: Side, rows: int, width: int, pause: float = 0.0) -> subprocess
 def stream(programs: Path, side: Side, rows: int, width: int) -> float:
     """CPU seconds that *rows* rows of about *width* bytes cost the side, psql reading them."""
     text = f"SELECT g, repeat('x', {width}) FROM generate_series(1, {rows}) g"
-    before = accounting.cpu_seconds(side.pid) if side.pid else 0.0
+    before = _cpu(side)
     subprocess.run(
         [programs / "psql", "-XAtq", "-o", "/dev/null", "-c", text],
         env=processes.environment(side.environment()),
         check=True,
         timeout=processes.PATIENCE_SECONDS * 3,
     )
-    return (accounting.cpu_seconds(side.pid) if side.pid else 0.0) - before
+    return _cpu(side) - before
 
 
 PARSING = """

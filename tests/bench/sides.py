@@ -158,15 +158,14 @@ def vedette(server: Postgres, *, tls: bool) -> Iterator[tuple[Side, Side]]:
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[Bench]:
-    """Everything started; ends all of it. Raises ChildFailed where something needed is missing."""
+def served() -> Iterator[tuple[Postgres, bool]]:
+    """The server with its table, and whether it speaks TLS. Raises ChildFailed where there is none."""
     programs = postgres.debian() or postgres.wheel(16)
     if programs is None:
         raise processes.ChildFailed("no PostgreSQL here: neither Debian's nor the wheel's")
     has_tls = postgres.debian() is not None
     settings = {"max_connections": "2500", "log_statement": "none", "shared_buffers": "256MB"}
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(postgres.serve(programs, "bench", tls=has_tls, settings=settings))
+    with postgres.serve(programs, "bench", tls=has_tls, settings=settings) as server:
         server.run(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
         server.run(
             "CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84));"
@@ -175,9 +174,16 @@ def opened() -> Iterator[Bench]:
             DATABASE,
             ROLE,
         )
-        yield Bench(
-            server, _sides(stack, server, tls=False), _sides(stack, server, tls=True) if has_tls else {}
-        )
+        yield server, has_tls
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Bench]:
+    """Everything started; ends all of it. Raises ChildFailed where something needed is missing."""
+    with contextlib.ExitStack() as stack:
+        server, has_tls = stack.enter_context(served())
+        plain = _sides(stack, server, tls=False)
+        yield Bench(server, plain, _sides(stack, server, tls=True) if has_tls else {})
 
 
 def _sides(stack: contextlib.ExitStack, server: Postgres, *, tls: bool) -> dict[str, Side]:

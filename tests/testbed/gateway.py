@@ -140,7 +140,7 @@ class Gateway:
         `vedette` with *arguments*, against this gateway's configuration.
 
         Raises:
-            ChildFailed: it ended with another status than 0; with *check* False, it is for the caller to look.
+            ChildFailed: it ended with another status than 0, and *check* is set.
         """
         done = subprocess.run(
             [sys.executable, "-m", "vedette", *arguments, "--config", str(self.file)],
@@ -187,12 +187,18 @@ def _environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(file: Path) -> Iterator[Gateway]:
-    """`vedette serve` on *file*, listening when yielded, ended on the way out."""
+def serving(
+    file: Path, program: Sequence[str] = ("-m", "vedette"), env: Mapping[str, str] | None = None
+) -> Iterator[Gateway]:
+    """
+    `vedette serve` on *file*, listening when yielded, ended on the way out.
+
+    *program* is what Python runs in its place (a wrapper), *env* what its environment has besides.
+    """
     port, web = _port(file, "postgres"), _port(file, "web")
     log = file.with_name(f"gateway-{next(_NUMBERS)}.log")
-    words = processes.command([sys.executable, "-m", "vedette", "serve", "--config", file])
-    with processes.running(words, log, env=_environment(), cwd=file.parent) as child:
+    words = processes.command([sys.executable, *program, "serve", "--config", file])
+    with processes.running(words, log, env=_environment() | dict(env or {}), cwd=file.parent) as child:
         processes.wait_until(
             lambda: processes.listening(port) and processes.listening(web), child, log, "the gateway"
         )
