@@ -82,7 +82,9 @@ class PostgresCaller:
 
 def _words(said: Said) -> str:
     words = " ".join(" ".join(error.values()) for error in said.errors)
-    return words or ("the connection was closed" if said.over else "")
+    if said.over:
+        raise ConnectionResetError(words)
+    return words
 
 
 class PostgresKit:

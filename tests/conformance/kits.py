@@ -38,7 +38,10 @@ class Caller(Protocol):
     seen: bytes
 
     async def act(self, action: str) -> str:
-        """Do the kit's action of that name; "" if it came through, else the refusal's words."""
+        """Do the kit's action of that name; "" if it came through, else the refusal's words.
+
+        Raises ConnectionError where the session ends instead.
+        """
 
     def begin(self, action: str) -> None:
         """Send it without waiting for the answer."""

@@ -26,11 +26,11 @@ def kit(request: pytest.FixtureRequest) -> Kit:
 
 
 async def _approve(stage: Stage, hold: str) -> None:
-    """An approver who tries again when told that it did not work."""
-    for _ in range(2):
-        with contextlib.suppress(OSError):
-            await stage.app.desk.decide(hold, DBA, True)
-            return
+    """An approver who tries again when told that it did not work. Raises OSError."""
+    try:
+        await stage.app.desk.decide(hold, DBA, True)
+    except OSError:
+        await stage.app.desk.decide(hold, DBA, True)
 
 
 async def _script(stage: Stage, seen: list[bytes]) -> bool:
@@ -41,8 +41,8 @@ async def _script(stage: Stage, seen: list[bytes]) -> bool:
             await caller.act(action)
         caller.begin("held")
         if await caller.told():
-            (hold,) = [row for row in await _pending(stage) if row.session]
-            await _approve(stage, hold.id)
+            # Where nobody can approve it, the caller hangs up in the end.
+            await _approve(stage, (await stage.pending()).id)
             await caller.answer()
         await caller.act("read")
         caller.garbage()
@@ -51,12 +51,6 @@ async def _script(stage: Stage, seen: list[bytes]) -> bool:
     finally:
         seen.append(bytes(caller.seen))
         caller.hang_up()
-
-
-async def _pending(stage: Stage):
-    while True:
-        with contextlib.suppress(OSError):
-            return await stage.app.desk.pending()
 
 
 async def _check(stage: Stage, seen: list[bytes], digests: set[str], canary, heard: list[bytes]) -> None:

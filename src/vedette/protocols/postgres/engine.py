@@ -242,8 +242,12 @@ class Engine:
             at=shared.clock(), session=name, reason=end.reason, actions=end.actions, denied=end.denied,
             rows=end.rows, bytes_up=end.bytes_up, bytes_down=end.bytes_down, duration=shared.clock() - began,
         )  # fmt: skip
-        with contextlib.suppress(OSError):  # nothing runs any more; what ran is on record
+        try:
             shared.journal.append(*events.encode(closed))
+        except OSError:
+            # Nothing runs any more, so this can wait until the journal is well again.
+            with contextlib.suppress(OSError):
+                shared.journal.defer(*events.encode(closed))
         await session.settle()
 
     # --- records ------------------------------------------------------------------------------
