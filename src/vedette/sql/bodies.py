@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from vedette.sql import plpgsql
 from vedette.sql.builtins import HARMLESS_C
 from vedette.sql.catalog import Function
-from vedette.sql.inline import quoted
 from vedette.sql.parse import Node, Unreadable, statements
 from vedette.sql.reader import NO_SCOPE, Reader
 
@@ -49,13 +49,27 @@ def _read_sql(r: Reader, body: str) -> None:
 
 
 def _read_plpgsql(r: Reader, function: Function) -> None:
-    signature = function.signature.replace("VARIADIC ", "")
-    result = f"RETURNS {function.result} " if function.result and function.kind != "p" else ""
-    if not result and function.kind != "p":
-        result = "RETURNS int "
-    kind = "PROCEDURE" if function.kind == "p" else "FUNCTION"
-    head = f"CREATE {kind} f({signature}) {result}LANGUAGE plpgsql AS "
-    plpgsql.read(r, head + quoted(function.body))
+    """The parser wants to know the arguments, since a body may assign to them."""
+    try:
+        plpgsql.read(r, _head(function, function.signature, function.result), function.body)
+    except Unreadable:
+        # It finds no types outside public: any record will do, for we follow no values.
+        signature, result = (_FOREIGN.sub("record", text) for text in (function.signature, function.result))
+        if (signature, result) == (function.signature, function.result):
+            raise
+        plpgsql.read(r, _head(function, signature, result), function.body)
+
+
+_FOREIGN = re.compile(
+    r"""(?!pg_catalog\.|public\.)\b(?:\w+|"[^"]+")\.(?:\w+|"[^"]+")(?:\([\d,]+\))?(?:\[\])*"""
+)
+
+
+def _head(function: Function, signature: str, result: str) -> str:
+    signature = signature.replace("VARIADIC ", "")
+    if function.kind == "p":
+        return f"CREATE PROCEDURE f({signature}) LANGUAGE plpgsql AS "
+    return f"CREATE FUNCTION f({signature}) RETURNS {result or 'int'} LANGUAGE plpgsql AS "
 
 
 def read_defaults(r: Reader, function: Function) -> None:
@@ -81,6 +95,6 @@ def do_block(r: Reader, node: Node, scope: object) -> None:
         r.notes.unknown(f"a DO block in {language}, which is not read")
         return
     try:
-        plpgsql.read(r, "DO " + quoted(body))
+        plpgsql.read(r, "DO ", body)
     except Unreadable as error:
         r.notes.unknown(f"a DO block: {error}")

@@ -14,7 +14,7 @@ from vedette.sql import bodies, objects, special
 from vedette.sql.builtins import EFFECTS, SPECIAL, UNCALLABLE, Acts, known
 from vedette.sql.catalog import Function
 from vedette.sql.parse import Node
-from vedette.sql.reader import Reader, Scope, strings
+from vedette.sql.reader import Read, Reader, Scope, strings
 
 
 def call(r: Reader, node: Node, scope: Scope) -> list[Any]:
@@ -49,9 +49,26 @@ def procedure(r: Reader, node: Node, scope: Scope) -> Node | list[Any] | None:
 
 def by_attribute(r: Reader, name: str) -> None:
     """``row.name``: a call of one argument, if the database has such a function."""
+    if not r.catalog.functions_named(name):
+        return
     for function in _ours(r, None, name):
         if function.takes(1):
             ours(r, function, 1)
+
+
+def keyword(*names: str) -> Read:
+    """A reader for what has a node of its own in the newest grammar, and is a plain call in older ones.
+
+    ``json_scalar(x)`` is an expression in PostgreSQL 17 and calls a function of that name in 15.
+    """
+
+    def read(r: Reader, node: Node, scope: Scope) -> Node:
+        for name in names:
+            for function in _ours(r, None, name):
+                ours(r, function, function.arguments)
+        return node
+
+    return read
 
 
 def apply(
@@ -75,6 +92,8 @@ def apply(
 
 
 def _ours(r: Reader, schema: str | None, name: str) -> tuple[Function, ...]:
+    if not r.catalog.functions_named(name):
+        return ()
     if schema is not None:
         return () if schema == "pg_catalog" else r.catalog.functions(schema, name)
     if r.path:

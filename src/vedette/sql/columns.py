@@ -99,13 +99,11 @@ class Sources:
         return having[0] if len(having) == 1 else self.target
 
     def belongs(self, names: tuple[str, ...]) -> bool:
-        """Whether a name may be a column of the target."""
+        """Whether a name may be a column of the target. One that no table here has is a variable."""
         if len(names) >= 2:
             return names[-2] == self.target
         known = self.columns.get(self.target)
-        if known is None or names[-1] in known:
-            return True
-        return not any(names[-1] in columns for columns in self.columns.values())
+        return known is None or names[-1] in known or names[-1] in _SYSTEM
 
     def required(self, r: Reader, names: list[str]) -> bool:
         """Whether a column of the target cannot be NULL: declared so, or its customary key."""
@@ -125,6 +123,7 @@ def _needed(found: Found) -> frozenset[str]:
     return frozenset(column.name for column in found.relation.columns if column.required)
 
 
+_SYSTEM = words("ctid xmin xmax cmin cmax")
 _WHOLE = words("targetList fromClause whereClause limitOption op distinctClause sortClause")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from vedette.sql import calls
@@ -63,6 +64,7 @@ def operator(r: Reader, node: Node, scope: Scope) -> list[Any]:
     return [node.get("lexpr", {}), node.get("rexpr", {})]
 
 
+@lru_cache(maxsize=256)
 def _before_pg_catalog(path: tuple[str, ...]) -> bool:
     """Whether another schema's operators come first. Nothing but relations is looked up in pg_temp."""
     first = next((schema for schema in path if not schema.startswith("pg_temp")), "pg_catalog")

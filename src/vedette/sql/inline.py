@@ -19,10 +19,3 @@ def read_text(r: Reader, text: str) -> None:
         for statement in found:
             r.statement(statement["stmt"])
 
-
-def quoted(body: str) -> str:
-    """*body* in dollar quotes that do not stand in it."""
-    tag = "v"
-    while f"${tag}" in body:
-        tag += "v"
-    return f"${tag}${body}${tag}$"

@@ -81,21 +81,30 @@ def in_brackets(text: str) -> str:
     return ""
 
 
-def plpgsql(text: str) -> list[Node]:
-    """The PL/pgSQL tree of a ``DO`` or ``CREATE FUNCTION`` statement.
+def plpgsql(head: str, body: str) -> list[Node]:
+    """The PL/pgSQL tree of a ``DO`` or ``CREATE FUNCTION`` statement, *head* and then *body* in quotes.
 
     Raises:
         Unreadable: what `statements` raises it for, and whatever the library's PL/pgSQL
             parser does not take (types in schemas other than public, trigger functions).
     """
-    _bytes(text)
+    _bytes(head)
+    _bytes(body)
     try:
-        found: list[Node] = _postgast.parse_plpgsql(text)
+        found: list[Node] = _postgast.parse_plpgsql(head + _quoted(body))
     except _postgast.PgQueryError as error:
-        raise Unreadable(str(error)) from error
+        raise Unreadable(_message(str(error).encode("utf-8", "replace"))) from error
     except (json.JSONDecodeError, RecursionError) as error:
         raise Unreadable("a PL/pgSQL body that cannot be read") from error
     return found
+
+
+def _quoted(body: str) -> str:
+    """*body* in dollar quotes that do not stand in it."""
+    tag = "v"
+    while f"${tag}" in body:
+        tag += "v"
+    return f"${tag}${body}${tag}$"
 
 
 def _bytes(text: str) -> bytes:
@@ -111,4 +120,5 @@ def _bytes(text: str) -> bytes:
 
 
 def _message(message: bytes | None) -> str:
-    return (message or b"").decode("utf-8", "replace")
+    text = (message or b"").decode("utf-8", "replace")
+    return text if len(text) <= 200 else text[:200] + "…"

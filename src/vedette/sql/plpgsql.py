@@ -31,13 +31,13 @@ _DYNAMIC = frozenset({"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"})
 _ASSIGNS = re.compile(r"""(?P<left>(?:[^:='"\[]|"[^"]*"|\[[^\]]*\])+):?=(?P<right>.*)""", re.DOTALL)
 
 
-def read(r: Reader, text: str) -> None:
-    """Read the body in a DO or CREATE FUNCTION statement.
+def read(r: Reader, head: str, body: str) -> None:
+    """Read the body of a DO or CREATE FUNCTION statement that begins with *head*.
 
     Raises:
         Unreadable: the body, or a piece of SQL in it, cannot be parsed.
     """
-    stack: list[tuple[Any, bool]] = [(parse.plpgsql(text), False)]
+    stack: list[tuple[Any, bool]] = [(parse.plpgsql(head, body), False)]
     while stack:
         item, dynamic = stack.pop()
         if type(item) is list:

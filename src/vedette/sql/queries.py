@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vedette.model import Effect
 from vedette.sql import objects
 from vedette.sql.objects import Found
@@ -17,7 +15,7 @@ from vedette.sql.settings import settings_row
 def select(r: Reader, node: Node, scope: Scope) -> None:
     """A query at any level, set operations and VALUES included. Set operations lean left: unrolled."""
     scope = ctes(r, node.get("withClause"), scope)
-    rest: list[Any] = []
+    before = r.settings_row
     pending = [(node, scope)]
     while pending:
         level, inner = pending.pop()
@@ -26,18 +24,9 @@ def select(r: Reader, node: Node, scope: Scope) -> None:
         pending += [(level[side], inner) for side in ("larg", "rarg") if side in level]
         if "intoClause" in level:
             into(r, level["intoClause"])
-        parts = [value for key, value in level.items() if key not in _OWN and type(value) in (dict, list)]
-        if inner is scope:
-            rest += parts
-        else:
-            r.walk(parts, inner)
-        if "fromClause" in level:
-            row = settings_row(level)
-            if row is not None:
-                with r.aside(settings_row=row):
-                    r.walk(rest, scope)
-                rest = []
-    r.walk(rest, scope)
+        r.settings_row = settings_row(level) if "fromClause" in level else None
+        r.walk([v for k, v in level.items() if k not in _OWN and type(v) in (dict, list)], inner)
+    r.settings_row = before
 
 
 _OWN = frozenset({"withClause", "larg", "rarg", "intoClause"})
@@ -130,6 +119,7 @@ def _target(r: Reader, node: Node, effect: Effect) -> Found:
 
 def _rest(r: Reader, node: Node, found: Found, scope: Scope) -> None:
     """Everything else of a change; RETURNING reads the rows."""
+    r.notes.ranges.update(("old", "new", "excluded"))
     if "returningClause" in node:
         r.touch(Effect.READ, found.name, resolved=found.resolved)
     own = ("withClause", "relation")
@@ -143,8 +133,8 @@ def _unscoped(r: Reader) -> None:
 
 def range_var(r: Reader, node: Node, scope: Scope) -> None:
     """A name in FROM: a CTE if one is in scope, else a relation."""
-    _alias(r, node.get("alias"))
     name = node.get("relname", "")
+    _alias(r, node.get("alias"), hides=True)
     if "alias" not in node:
         r.notes.ranges.add(name)
     if "schemaname" not in node and name in scope:
@@ -153,9 +143,9 @@ def range_var(r: Reader, node: Node, scope: Scope) -> None:
 
 
 def ranged(r: Reader, node: Node, scope: Scope) -> Node:
-    """Anything else in FROM that may carry an alias: a subquery, a function, a join, JSON_TABLE, XMLTABLE."""
+    """Anything else in FROM that may carry an alias: a subquery, a function, a join, XMLTABLE."""
     for key in ("alias", "join_using_alias"):
-        _alias(r, node.get(key))
+        _alias(r, node.get(key), hides="jointype" in node)
     return {key: value for key, value in node.items() if key not in ("alias", "join_using_alias")}
 
 
@@ -168,12 +158,12 @@ def range_function(r: Reader, node: Node, scope: Scope) -> Node:
     return ranged(r, node, scope)
 
 
-def _alias(r: Reader, alias: Node | None) -> None:
-    """An alias names a range; one with column names hides what the columns are really called."""
+def _alias(r: Reader, alias: Node | None, *, hides: bool) -> None:
+    """An alias names a range. Over a table, column names in it hide what the columns are called."""
     if alias is None:
         return
     r.notes.ranges.add(alias.get("aliasname", ""))
-    if "colnames" in alias:
+    if hides and "colnames" in alias:
         r.mention("*")
 
 

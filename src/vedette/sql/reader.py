@@ -37,7 +37,8 @@ class Reader:
     *quiet*: no value that is read here can come out, so names are not mentioned. *implied*:
     reads follow from another touch (the inside of a view). *planned*: the statement is only
     explained, so what it would change is read. *within* guards against functions and views that
-    lead back to themselves.
+    lead back to themselves. *next_path* is what statements after this one go by, once something
+    has moved it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Reader:
         self.quiet = False
         self.implied = False
         self.planned = False
+        self.next_path: tuple[str, ...] | None = None
         self.settings_row: str | None = None
         self.depth = 0
         self.within: set[object] = set()
@@ -74,7 +76,7 @@ class Reader:
                     continue
                 read = nodes.get(key)
                 if read is None:
-                    if key[0].isupper():
+                    if key[0] < "a":  # nodes are capitalised, fields are not
                         self.notes.unknown(f"a part of a statement that is not known here: {key}")
                     stack.append(value)
                 elif read is PLAIN:
@@ -87,6 +89,10 @@ class Reader:
     def statement(self, node: Node, scope: Scope = NO_SCOPE) -> None:
         """Read one wrapped statement node."""
         self.walk(node, scope)
+
+    def move(self, path: tuple[str, ...]) -> None:
+        """The search_path changes, here and, once a body is left, for what follows."""
+        self.path = self.next_path = path
 
     def touch(self, effect: Effect, object: str = "", *, resolved: bool = True) -> None:
         implied = self.implied and effect is Effect.READ

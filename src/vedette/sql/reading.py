@@ -55,6 +55,7 @@ def _read(text: str, state: State, catalog: Catalog, named: Mapping[str, Facts])
     r = Reader(NODES, catalog, state.search_path, named)
     r.notes.statements = len(found)
     for statement in found:
+        r.path = r.path if r.next_path is None else r.next_path
         _statement(r, text, statement, single=len(found) == 1)
     return r.notes.facts()
 

@@ -42,6 +42,6 @@ def _settings(r: Reader, node: Node) -> None:
     if name is None:
         r.touch(Effect.CONFIGURE, "setting:*")
         r.notes.unknown("an UPDATE of pg_settings that does not name one setting")
-        r.path = ()
+        r.move(())
         return
     change(r, name, value, False)

@@ -113,36 +113,59 @@ def _boolean(r: Reader, fields: Node, sources: Sources) -> Rows:
 
 
 def _complements(r: Reader, args: list[Node]) -> bool:
-    """``a OR NOT a`` in its usual spellings."""
-    pairs = ((one, two) for at, one in enumerate(args) for two in args[at + 1 : at + 40])
-    return any(_opposite(r, one, two) for one, two in pairs)
+    """``a OR NOT a`` in its usual spellings, wherever in the OR they stand."""
+    seen: dict[object, list[tuple[str, Node]]] = {}
+    for arg in args:
+        key, word, rest = _polarity(arg)
+        for other, its_rest in seen.get(key, ()):
+            if other in _OPPOSITE.get(word, ()) and same(r, rest, its_rest):
+                return True
+        kept = seen.setdefault(key, [])
+        if len(kept) < 64:
+            kept.append((word, rest))
+    return False
 
 
-_OPPOSITE = {"=": ("<>", "!="), "<>": ("=",), "!=": ("=",), "<": (">=", ">"), ">": ("<=", "<")}
-_OPPOSITE |= {"<=": (">", ">="), ">=": ("<", "<=")}
+_OPPOSITE = {
+    "=": ("<>", "!="),
+    "<>": ("=",),
+    "!=": ("=",),
+    "<": (">=", ">"),
+    ">": ("<=", "<"),
+    "<=": (">", ">="),
+    ">=": ("<", "<="),
+    "IS_NULL": ("IS_NOT_NULL",),
+    "IS_NOT_NULL": ("IS_NULL",),
+    "yes": ("no",),
+    "no": ("yes",),
+} | {pair[0]: (pair[1],) for one in ("~~", "~~*", "~", "~*") for pair in ((one, "!" + one), ("!" + one, one))}
 
 
-def _opposite(r: Reader, one: Node, two: Node) -> bool:
-    for left, right in ((one, two), (two, one)):
-        negated = left.get("BoolExpr", {})
-        if negated.get("boolop") == "NOT_EXPR" and same(r, negated["args"][0], right):
-            return True
-    if "NullTest" in one and "NullTest" in two:
-        first, second = one["NullTest"], two["NullTest"]
-        differ = first.get("nulltesttype") != second.get("nulltesttype")
-        return differ and same(r, first.get("arg"), second.get("arg"))
-    if "A_Expr" not in one or "A_Expr" not in two:
-        return False
-    first, second = one["A_Expr"], two["A_Expr"]
-    names = strings(first.get("name", []))[-1:], strings(second.get("name", []))[-1:]
-    kinds = {first.get("kind"), second.get("kind")}
-    if kinds == {"AEXPR_OP"}:
-        contrary = names[1] != [] and names[1][0] in _OPPOSITE.get(names[0][0], ())
-    elif len(kinds) == 1:
-        contrary = names[0] != names[1]
-    else:
-        contrary = kinds == {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN"}
-    return contrary and all(same(r, first.get(side), second.get(side)) for side in ("lexpr", "rexpr"))
+def _polarity(node: Node) -> tuple[object, str, Node]:
+    """What a condition is about, which way it says it, and what has to be the same for its opposite."""
+    if "NullTest" in node:
+        fields = node["NullTest"]
+        return "null", str(fields.get("nulltesttype", "IS_NULL")), fields.get("arg", {})
+    negated = node.get("BoolExpr", {})
+    if negated.get("boolop") == "NOT_EXPR":
+        inner: Node = negated["args"][0]
+        about, word, rest = _polarity(inner)
+        opposite = _OPPOSITE.get(word, ())
+        return (about, opposite[0], rest) if opposite else ("bool", "no", inner)
+    fields = node.get("A_Expr", {})
+    sides = {"lexpr": fields.get("lexpr", {}), "rexpr": fields.get("rexpr", {})}
+    kind = str(fields.get("kind", ""))
+    word = (strings(fields.get("name", [])) or [""])[-1]
+    if kind.endswith("BETWEEN"):
+        return "between", "no" if "NOT" in kind else "yes", sides
+    if kind and word in _OPPOSITE:
+        return (kind, _left(sides["lexpr"])), word, sides
+    return "bool", "yes", node
+
+
+def _left(node: Node) -> object:
+    """A coarse key of a left side, so that only its likes are compared in full."""
+    return tuple(strings(node.get("ColumnRef", {}).get("fields", [])))
 
 
 _HOLD_FOR_EQUALS = frozenset({"=", "<=", ">=", "~~", "~~*", "~", "~*", "IS NOT DISTINCT FROM"})

@@ -93,7 +93,7 @@ def change(r: Reader, name: str, value: str | None, local: bool) -> None:
     name = name.casefold()
     r.notes.settings.append(Setting(name, value, local))
     if name == "search_path":
-        r.path = path_of(value, r)
+        r.move(path_of(value))
     if name in _RIGHTS:
         r.touch(Effect.GRANT, f"role:{value or '*'}", resolved=value is not None)
     r.touch(Effect.READ if harmless(name, value) else Effect.CONFIGURE, f"setting:{name}")
@@ -104,7 +104,7 @@ def reset(r: Reader, name: str, local: bool = False) -> None:
     name = name.casefold()
     r.notes.settings.append(Setting(name, None, local))
     if name == "search_path":
-        r.path = ()
+        r.move(())
     r.touch(Effect.CONFIGURE if name in _RIGHTS else Effect.READ, f"setting:{name}")
 
 
@@ -115,7 +115,7 @@ def harmless(name: str, value: str | None) -> bool:
     return test is not None and value is not None and test(value)
 
 
-def path_of(value: str | None, r: Reader) -> tuple[str, ...]:
+def path_of(value: str | None) -> tuple[str, ...]:
     """The search_path for what follows in this text: nothing but pg_catalog, or not known.
 
     A list of names is not taken at its word here: ``$user``, quoting and roles that may not use
@@ -133,7 +133,7 @@ def set_config(r: Reader, args: list[Node]) -> None:
     value, local = r.look(args[1]), r.look(args[2])
     if name is None:
         r.notes.unknown("set_config of a setting that is named when it runs")
-        r.path = ()
+        r.move(())
     elif value is None and name.casefold() not in _HARMLESS:
         r.notes.unknown(f"set_config of {name} to what is not a constant")
         change(r, name, None, False)

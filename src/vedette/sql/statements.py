@@ -171,20 +171,28 @@ PARTS: dict[str, Read | str] = {
     "CurrentOfExpr": SKIP,
     "SQLValueFunction": SKIP,
     "SetToDefault": SKIP,
-    "MergeSupportFunc": SKIP,
     "JsonFormat": SKIP,
     "RoleSpec": SKIP,
     "AccessPriv": SKIP,
     "ReturningOption": definitions.returning_alias,
+    "MergeSupportFunc": calls.keyword("merge_action"),
+    "JsonFuncExpr": calls.keyword("json_exists", "json_value", "json_query"),
+    "JsonParseExpr": calls.keyword("json"),
+    "JsonScalarExpr": calls.keyword("json_scalar"),
+    "JsonSerializeExpr": calls.keyword("json_serialize"),
+    "JsonObjectConstructor": calls.keyword("json_object"),
+    "JsonArrayConstructor": calls.keyword("json_array"),
+    "JsonArrayQueryConstructor": calls.keyword("json_array"),
+    "JsonObjectAgg": calls.keyword("json_objectagg"),
+    "JsonArrayAgg": calls.keyword("json_arrayagg"),
     **dict.fromkeys(
         words(
             """
             A_ArrayExpr A_Indices BoolExpr BooleanTest CaseExpr CaseWhen CoalesceExpr CollateClause
             CommonTableExpr CTECycleClause CTESearchClause ColumnDef DefElem FunctionParameter GroupingFunc
-            GroupingSet IndexElem InferClause JsonAggConstructor JsonArgument JsonArrayAgg
-            JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFuncExpr JsonIsPredicate
-            JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning
-            JsonScalarExpr JsonSerializeExpr JsonTableColumn JsonTablePathSpec JsonValueExpr List
+            GroupingSet IndexElem InferClause JsonAggConstructor JsonArgument
+            JsonBehavior JsonIsPredicate             JsonKeyValue JsonOutput JsonReturning
+            JsonTableColumn JsonTablePathSpec JsonValueExpr List
             MergeWhenClause MinMaxExpr MultiAssignRef NamedArgExpr NullTest OnConflictClause
             PartitionBoundSpec PartitionCmd PartitionElem PartitionRangeDatum PartitionSpec RangeTableFuncCol
             RangeTableSample ReturningClause RowExpr StatsElem TypeCast WindowDef WithClause XmlExpr
