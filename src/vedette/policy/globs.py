@@ -11,59 +11,25 @@ from collections.abc import Iterable
 
 # What may stand before the colon of an object that is no relation: globs may name these and no others.
 # Most are PostgreSQL's own ObjectType words (src/include/nodes/parsenodes.h), the others what no ObjectType
-# is about: settings, files, programs, notification channels, advisory locks, the write-ahead log.
+# is about: settings, the server itself, files, programs, notification channels, advisory locks, prepared
+# transactions, the write-ahead log.
 KINDS = frozenset(
-    [
-        "access_method",
-        "aggregate",
-        "cast",
-        "collation",
-        "conversion",
-        "database",
-        "default",
-        "domain",
-        "event_trigger",
-        "extension",
-        "fdw",
-        "function",
-        "language",
-        "largeobject",
-        "opclass",
-        "operator",
-        "opfamily",
-        "parameter_acl",
-        "policy",
-        "procedure",
-        "publication",
-        "role",
-        "rule",
-        "schema",
-        "server",
-        "statistics",
-        "subscription",
-        "tablespace",
-        "transform",
-        "trigger",
-        "tsconfiguration",
-        "tsdictionary",
-        "tsparser",
-        "tstemplate",
-        "type",
-        "user_mapping",
-        "channel",
-        "file",
-        "lock",
-        "program",
-        "setting",
-        "wal",
-    ]
-)
+    {
+        "access_method", "aggregate", "cast", "channel", "collation", "conversion", "database",
+        "default", "domain", "event_trigger", "extension", "file", "function", "index", "language",
+        "largeobject", "lock", "opclass", "operator", "opfamily", "parameter", "policy",
+        "procedure", "program", "publication", "role", "rule", "schema", "server", "setting",
+        "statistic_ext", "statistics", "subscription", "system", "tablespace", "transaction",
+        "transform", "trigger", "tsconfiguration", "tsdictionary", "tsparser", "tstemplate", "type",
+        "usermapping", "wal", "wrapper",
+    }
+)  # fmt: skip
 
 
 def kind_of(name: str) -> str:
     """``function`` of ``function:public.f``; empty for a relation, whose name has no kind before it."""
     kind, colon, _ = name.partition(":")
-    return kind if colon and kind.isidentifier() and kind.islower() else ""
+    return kind if colon and kind in KINDS else ""
 
 
 class Glob:
@@ -153,7 +119,7 @@ class Globs:
 def misspelt(text: str) -> tuple[str, str] | None:
     """Why an object glob can never match anything, and the fix; None where it can."""
     kind, colon, rest = text.partition(":")
-    if kind_of(text) and kind not in KINDS:
+    if colon and kind not in KINDS and kind.isidentifier():
         return f'unknown kind of object "{kind}" in "{text}"', "known are " + ", ".join(sorted(KINDS))
     if colon and not rest:
         return f'"{text}" names no object', f'write "{kind}:*" for all of them'
