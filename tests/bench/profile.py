@@ -1,7 +1,7 @@
 """python -m tests.bench.profile [MODE] [CLIENTS]: where the gateway's own Python spends its CPU.
 
-Under pgbench, a sample per millisecond of CPU is taken inside the gateway by a signal: the share of samples in
-which a function stood anywhere on the stack (all), or on top of it (self). Time inside C counts for its caller.
+Under pgbench, a sample per millisecond of CPU is taken inside the gateway by a signal: the share of samples
+in which a function stood anywhere on the stack (all), or on top of it (self). Time in C counts for its caller.
 """
 
 from __future__ import annotations
