@@ -16,7 +16,7 @@ from pathlib import Path
 from vedette import __version__
 from vedette.api.server import serve_api
 from vedette.approvals.desk import Desk
-from vedette.backends import postgres_backend
+from vedette.backends import as_shown, postgres_backend
 from vedette.config import ConfigError, HostPort, Settings, reload, restart_needed
 from vedette.credentials import Secrets
 from vedette.credentials.keyfile import create_private, read_private
@@ -27,7 +27,7 @@ from vedette.identity.tls import server_context
 from vedette.journal import keys as journal_keys
 from vedette.journal.append import Journal
 from vedette.journal.errors import JournalError
-from vedette.model import Principal, Resource
+from vedette.model import Ask, Principal, Resource
 from vedette.policy.decide import SessionPolicy
 from vedette.protocols.postgres.accept import Crowd, Door
 from vedette.protocols.postgres.dial import end_point
@@ -116,9 +116,14 @@ class App:
             self.store.keys,
             is_revoked=self.revocations.is_revoked,
         )
-        self.desk = Desk(self.store.holds, self.journal.record, worker=WORKER)
-        await self.desk.start()
         mask_key = _kept_secret(self.folder.keys / "mask.key")
+
+        def shown(ask: Ask) -> tuple[str, tuple[str | None, ...]]:
+            masks = self.policy_for(ask.principal, ask.resource).masks
+            return as_shown(ask.action, masks, mask_key)
+
+        self.desk = Desk(self.store.holds, self.journal.record, worker=WORKER, shown=shown)
+        await self.desk.start()
         self.engine = Engine(self._shared(mask_key), self._backends(mask_key))
         context = self._tls()
         listeners = self._listeners = self._listen()
@@ -221,7 +226,7 @@ class App:
             listen = self.settings.gateway.listen
             names = [w.host for w in (listen.postgres, listen.web) if w is not None and w.host not in _ANY]
             self.certificate = generated_certificate(self.folder.tls, names, now=time.time())
-        return server_context(self.certificate)
+        return server_context(self.certificate, client_ca=tls.ca)
 
     def _door(self, context: ssl.SSLContext) -> Door:
         settings = self.settings

@@ -56,6 +56,20 @@ def postgres_backend(settings: ResourceSettings, logins: Secrets, limits: Limits
     )
 
 
+def as_shown(
+    action: Action, masks: tuple[MaskRule, ...], key: bytes
+) -> tuple[str, tuple[str | None, ...]]:
+    """What approvers see: effects and objects in full, values that a mask covers hidden.
+
+    An approval is bound to the exact text all the same, by its digest.
+    """
+    if not masks:
+        return action.text, action.parameters
+    tally = Tally()
+    parameters = tuple(v if v is None else hide(v, masks, key, tally) for v in action.parameters)
+    return hide(action.text, masks, key, tally), parameters
+
+
 def keep(record: Record, key: bytes) -> Keep:
     """What of an action is written down, by the resource's ``record:``; *key* is for keyed masks."""
 

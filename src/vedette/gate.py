@@ -91,7 +91,7 @@ class Gate:
         self._keep = keep
         self._now = now
         self._asking: asyncio.Future[Allow | Deny] | None = None
-        self._decided: dict[tuple[int, int], tuple[Action, Decision]] = {}
+        self._decided: dict[tuple[str, int, int], tuple[Action, Decision]] = {}
 
     def use(self, policy: Policy) -> None:
         """From here on judge by *policy*; what was decided before is forgotten."""
@@ -145,9 +145,9 @@ class Gate:
         # Touches and facts come from a cache, so the same objects mean the same decision;
         # the remembered action keeps them alive, so that no id is used again.
         action = ask.action
-        key = (id(action.touches), id(action.facts))
+        key = (action.kind, id(action.touches), id(action.facts))
         known = self._decided.get(key)
-        if known is not None and known[0].kind == action.kind:
+        if known is not None:
             return known[1]
         if len(self._decided) >= MAX_DECISIONS:
             self._decided.clear()

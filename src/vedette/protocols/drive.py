@@ -46,7 +46,7 @@ class Drive:
     """
     One session's two sockets and the relay between them.
 
-    *judge* answers a draft with a ruling, or an awaitable of one; *mask* answers
+    *judge* answers a draft with a ruling, or a coroutine that gives one; *mask* answers
     (plan, run) with bytes. *ended* is called once, with which side ended it
     (``downstream``, ``upstream``, or ``error``) and the exception, if any; it
     closes what is to be closed.
@@ -145,7 +145,7 @@ class Drive:
                     down.append(step.data)  # type: ignore[union-attr]
                 elif kind is Judge:
                     answer = self._judge(step.draft)  # type: ignore[union-attr]
-                    if isinstance(answer, Awaitable):
+                    if asyncio.iscoroutine(answer):
                         waited = answer
                         break
                 elif kind is Mask:
@@ -194,7 +194,11 @@ class Drive:
             return
         lane.task = None
         self._run(lane, source, answer)
-        while lane.task is None and lane.backlog and not self._over:
+        self._catch_up(lane, source)
+
+    def _catch_up(self, lane: Lane, source: asyncio.Transport) -> None:
+        """What came while this direction waited, until it waits again or can read on."""
+        while lane.backlog and lane.task is None and not self._over:
             data = lane.backlog.pop(0)
             lane.backlog_bytes -= len(data)
             lane.steps = lane.feed(data)

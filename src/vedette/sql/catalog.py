@@ -78,7 +78,7 @@ class Function:
 class Catalog:
     """Relations and functions by name. Immutable once built."""
 
-    __slots__ = ("_by_name", "_by_oid", "_functions", "_named", "version")
+    __slots__ = ("_by_name", "_by_oid", "_by_qualified", "_functions", "_named", "version")
 
     def __init__(
         self, relations: Iterable[Relation], functions: Iterable[Function], *, version: int = 0
@@ -86,9 +86,11 @@ class Catalog:
         self.version = version
         self._by_name: dict[tuple[str, str], Relation] = {}
         self._by_oid: dict[int, Relation] = {}
+        self._by_qualified: dict[str, Relation] = {}
         for relation in relations:
             self._by_name[relation.schema, relation.name] = relation
             self._by_oid[relation.oid] = relation
+            self._by_qualified[relation.qualified] = relation
         self._functions: dict[tuple[str, str], tuple[Function, ...]] = {}
         self._named: dict[str, tuple[Function, ...]] = {}
         for function in functions:
@@ -101,6 +103,10 @@ class Catalog:
 
     def by_oid(self, oid: int) -> Relation | None:
         return self._by_oid.get(oid)
+
+    def by_qualified(self, name: str) -> Relation | None:
+        """By the name that a touch carries (see `qualified`)."""
+        return self._by_qualified.get(name)
 
     def relations(self, schema: str | None = None) -> tuple[Relation, ...]:
         """All relations, or those of one schema."""

@@ -64,6 +64,12 @@ class IssuedTokens:
         async with self._database.reading() as connection:
             return frozenset((await connection.execute(query)).scalars())
 
+    async def void_keys(self) -> frozenset[str]:
+        """The prefixes of API keys that were revoked: a key's prefix is its credential's id."""
+        query = select(tables.keys.c.prefix).where(tables.keys.c.revoked.is_not(None))
+        async with self._database.reading() as connection:
+            return frozenset((await connection.execute(query)).scalars())
+
     async def forget(self, before: float) -> int:
         """Drop the records of tokens that expired before *before*; how many."""
         async with self._database.writing() as connection:
@@ -131,7 +137,7 @@ class Revocations:
             StoreError: it does not answer.
         """
         asked = self._clock()
-        self._news(await self._tokens.revoked(self._now()))
+        self._news(await self._tokens.revoked(self._now()) | await self._tokens.void_keys())
         self._fresh = asked
 
     async def run(self) -> None:

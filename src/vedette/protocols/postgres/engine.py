@@ -161,7 +161,7 @@ class Engine:
             if session is not None:
                 session.cancel()
                 await session.settle()
-            outcome.wire.close()
+            await outcome.done()
         else:
             await self._admit(outcome, address)
 

@@ -35,7 +35,7 @@ def reword(whole: bytes, masks: Sequence[MaskRule], outputs: Outputs, head: Pend
     for kind in _PROSE:
         if kind in found:
             text = found[kind].decode("utf-8", "surrogateescape")
-            changed[kind] = outputs.hide(text, masks, tally).encode("utf-8", "surrogateescape")
+            changed[kind] = outputs.hide_message(text, masks, tally).encode("utf-8", "surrogateescape")
     return None if changed == found else m.message(whole[:1], m.pack_fields(changed))
 
 

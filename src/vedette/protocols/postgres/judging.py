@@ -59,12 +59,12 @@ class Judging:
         if draft.problem:
             return self._unreadable(draft)
         facts = self._reader.read(draft)
-        if isinstance(facts, Awaitable):
+        if not isinstance(facts, Facts):
             return self._later(draft, facts)
         ruled = self._judge(draft, facts)
-        if isinstance(ruled, Awaitable):
-            return self._ruling(ruled, facts)
-        return self._said(ruled, facts)
+        if isinstance(ruled, Ruled):
+            return self._said(ruled, facts)
+        return self._ruling(ruled, facts)
 
     async def _later(self, draft: Draft, coming: Awaitable[Facts]) -> Ruling:
         try:
@@ -76,9 +76,9 @@ class Judging:
         # The plan of masks goes by the same catalogue as the reading.
         self._outputs.catalog = self._reader.catalog
         judged = self._judge(draft, facts)
-        if isinstance(judged, Awaitable):
-            return await self._ruling(judged, facts)
-        return self._said(judged, facts)
+        if isinstance(judged, Ruled):
+            return self._said(judged, facts)
+        return await self._ruling(judged, facts)
 
     async def _ruling(self, ruled: Awaitable[Ruled], facts: Facts) -> Ruling:
         return self._said(await ruled, facts)

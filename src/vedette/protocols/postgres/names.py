@@ -92,7 +92,7 @@ class Bindings(Generic[Named]):
 
     def candidates(self, name: bytes, group: int) -> tuple[Named, ...]:
         """All that *name* may mean when a message of *group* arrives at the server."""
-        waiting = self._in_flight.get(name)
+        waiting: list[Named] | None = self._in_flight.get(name)
         known = self.confirmed.get(name)
         if not waiting:
             return (known,) if known is not None else ()

@@ -11,16 +11,18 @@ import struct
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from vedette.masking.plan import Output, Plan, plan
-from vedette.masking.prose import hide
+from vedette.masking.plan import Output, Plan, column_rule, plan
+from vedette.masking.prose import hide, hide_message
 from vedette.masking.tally import Tally
-from vedette.model import Effect, MaskRule
+from vedette.model import Effect, MaskRule, Touch
 from vedette.protocols.postgres.messages import ProtocolError, read_cstring, read_u16
 from vedette.sql.catalog import Catalog
 from vedette.sql.facts import Facts
 from vedette.sql.views import view_sources
 
 _COLUMN = struct.Struct("!IhIhih")
+# What stands there about columns is refused apart (`judging`).
+_SYSTEM = ("pg_catalog.", "information_schema.")
 
 
 def columns(body: bytes) -> list[tuple[str, int, int, int, int]]:
@@ -106,6 +108,10 @@ class Outputs:
         """Prose with what the content masks cover hidden."""
         return hide(text, masks, self._key, tally)
 
+    def hide_message(self, text: str, masks: Sequence[MaskRule], tally: Tally) -> str:
+        """A field of an error or notice, which may quote values of columns."""
+        return hide_message(text, masks, self._key, tally)
+
     def tainted(self, masks: Sequence[MaskRule], facts: Facts) -> bool:
         """
         An expression in this statement may be fed by a masked column.
@@ -114,27 +120,31 @@ class Outputs:
         as a whole: it reads a relation that has a masked column, and mentions
         such a column, or a whole row.
         """
-        patterns = [pattern for rule in masks for pattern in rule.columns]
-        if not patterns or not self.reads_masked(patterns, facts):
+        rules = [rule for rule in masks if rule.columns]
+        if not rules:
             return False
-        if "*" in facts.mentions:
-            return True
-        return any(fnmatchcase(name, p.rpartition(".")[2]) for p in patterns for name in facts.mentions)
-
-    @staticmethod
-    def reads_masked(patterns: Sequence[str], facts: Facts) -> bool:
-        tables = [pattern.rpartition(".")[0] for pattern in patterns]
+        names: set[str] = set()
         for touch in facts.touches:
             if touch.effect is Effect.UNKNOWN:
                 return True
-            if not touch.object or ":" in touch.object:
-                continue
-            if touch.resolved:
-                if any(fnmatchcase(touch.object, table) for table in tables):
-                    return True
-            elif any(fnmatchcase(touch.object.rpartition(".")[2], table.rpartition(".")[2]) for table in tables):
-                return True
-        return False
+            names |= self._masked_names(touch, rules)
+        if not names:
+            return False
+        return "*" in facts.mentions or any(fnmatchcase(m, name) for m in facts.mentions for name in names)
+
+    def _masked_names(self, touch: Touch, rules: Sequence[MaskRule]) -> set[str]:
+        """The masked columns of what *touch* is about, or globs on them where its columns are not known."""
+        name = touch.object
+        if not name or ":" in name or name.startswith(_SYSTEM):
+            return set()
+        relation = self.catalog.by_qualified(name) if touch.resolved else None
+        if relation is None:
+            return {pattern.rpartition(".")[2] for rule in rules for pattern in rule.columns}
+        return {
+            column.name
+            for column in relation.columns
+            if column_rule(Output(column.name, relation.qualified, column.name, column.type, False), rules)
+        }
 
     def _view_feeds(self, oid: int, number: int, masks: Sequence[MaskRule], depth: int = 0) -> bool:
         """A masked column may feed attribute *number* of this view."""
@@ -186,5 +196,7 @@ class Outputs:
         for column in chosen:
             if column is None:
                 raise ProtocolError(f"the columns of {copy.relation} are not known")
-            outputs.append(Output(column.name, relation.qualified, column.name, column.type, binary))
+            hidden = relation.kind in "vm" and self._view_feeds(relation.oid, column.number, masks)
+            name = relation.qualified
+            outputs.append(Output(column.name, name, column.name, column.type, binary, tainted=hidden))
         return plan(outputs, masks, self._key)
