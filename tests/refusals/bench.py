@@ -52,8 +52,10 @@ class Bench:
     app: App
     secret: str
     stale: bool = True
+    has: str | None = None
 
-    async def ready(self, setup: str | None) -> None:
+    async def ready(self, setup: str | None = None, plant: str = "") -> None:
+        """The database as it was made, with *plant* and *setup* run in it."""
         if self.stale:
             async with await self.operator() as operator:
                 for text in (
@@ -61,13 +63,16 @@ class Bench:
                     f'CREATE DATABASE "{self.name}" TEMPLATE {TEMPLATE}',
                 ):
                     assert not (await operator.query(text)).errors
-            self.stale = False
-        if setup:
-            self.stale = True
+        if setup != self.has or (self.stale and (setup or plant)):
+            assert self.stale or self.has is None, "what another row has set up is still there"
             async with await self.direct() as operator:
-                answer = await operator.query(setup)
-                assert not answer.errors, answer.errors
-        self.app.engine.backends[self.name].keeper.invalidate()
+                for text in (plant if self.stale else "", setup or ""):
+                    answer = await operator.query(text)
+                    assert not answer.errors, answer.errors
+        if self.stale or setup != self.has:
+            self.app.engine.backends[self.name].keeper.invalidate()
+        self.stale = False
+        self.has = setup
 
     async def operator(self) -> Plain:
         """Past the gateway, beside the database."""

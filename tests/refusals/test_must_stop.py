@@ -42,8 +42,9 @@ def _refusals(answers: list[Answer]) -> list[dict[str, str]]:
 async def is_dangerous(bench: Bench, row: Mapping[str, Any]) -> None:
     """Without the gateway: it does change something."""
     if row.get("unproven"):
+        bench.stale = "setup" in row
         return
-    if not bench.stale and await _changes(bench, row, "BEGIN"):
+    if "setup" not in row and not bench.stale and await _changes(bench, row, "BEGIN"):
         return
     # Some of it cannot run in a transaction, or ends it.
     if not await _changes(bench, row, ""):

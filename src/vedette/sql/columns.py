@@ -114,7 +114,19 @@ class Sources:
         names = single_column(test)
         if names is None or subselect is None:
             return False
-        return self.base(r, names) in whole(r, subselect, self.scope).values()
+        base = self.base(r, names)
+        return any(alike_columns(base, other) for other in whole(r, subselect, self.scope).values())
+
+
+def alike(one: str, two: str) -> bool:
+    """Whether two names may mean one relation: a bare one is any of that name."""
+    if one == two:
+        return True
+    return one.rpartition(".")[2] == two.rpartition(".")[2] and not ("." in one and "." in two)
+
+
+def alike_columns(one: Base, two: Base) -> bool:
+    return one[1] == two[1] and alike(one[0], two[0])
 
 
 def _needed(found: Found) -> frozenset[str]:

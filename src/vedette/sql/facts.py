@@ -55,7 +55,9 @@ class Facts:
     are the positions (from 0) of outputs that are safe whatever the statement reads.
     *unresolved* names what the catalogue did not know, so that reading it anew may help.
     *constant_free* True promises that another text of the same shape has the same facts.
-    *reason* says why UNKNOWN is among the effects.
+    *reason* says why UNKNOWN is among the effects. *targets* are the relations whose rows plain
+    INSERT, UPDATE, DELETE and MERGE change, and *stored* the mentions that may be fed into them:
+    not those of their WHERE and RETURNING.
     """
 
     touches: tuple[Touch, ...] = (NOTHING,)
@@ -76,6 +78,8 @@ class Facts:
     constant_free: bool = False
     statements: int = 0
     reason: str = ""
+    targets: frozenset[str] = frozenset()
+    stored: frozenset[str] = frozenset()
     _policy: list[Mapping[str, Mapping[str, object]]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
@@ -151,4 +155,6 @@ def _either(one: Facts, two: Facts) -> Facts:
         constant_free=one.constant_free and two.constant_free,
         statements=one.statements + two.statements,
         reason=one.reason or two.reason,
+        targets=one.targets | two.targets,
+        stored=one.stored | two.stored,
     )

@@ -36,6 +36,9 @@ class Notes:
     looked: bool = False
     statements: int = 0
     reason: str = ""
+    targets: set[str] = field(default_factory=set)
+    stored: frozenset[str] = frozenset()
+    recursive: bool = False
 
     def unknown(self, reason: str, object: str = "") -> None:
         """Something could not be read. The first reason is the one that is told."""
@@ -53,6 +56,8 @@ class Notes:
         self.executes += facts.executes
         self.fetches += facts.fetches
         self.unresolved |= facts.unresolved
+        self.targets |= facts.targets
+        self.stored |= facts.stored
         self.reason = self.reason or facts.reason
 
     def mentions(self) -> frozenset[str]:
@@ -86,4 +91,6 @@ class Notes:
             constant_free=not self.looked,
             statements=self.statements,
             reason=self.reason,
+            targets=frozenset(self.targets),
+            stored=self.mentions() if self.recursive else self.stored,
         )

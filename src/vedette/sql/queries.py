@@ -48,6 +48,7 @@ def ctes(r: Reader, clause: Node | None, scope: Scope) -> Scope:
     found = [item["CommonTableExpr"] for item in clause.get("ctes", [])]
     inner: dict[str, Node | None] = dict(scope)
     if clause.get("recursive"):
+        r.notes.recursive = True
         inner.update((cte["ctename"], cte.get("ctequery")) for cte in found)
     for cte in found:
         visible = dict(inner)
@@ -122,8 +123,16 @@ def _rest(r: Reader, node: Node, found: Found, scope: Scope) -> None:
     r.notes.ranges.update(("old", "new", "excluded"))
     if "returningClause" in node:
         r.touch(Effect.READ, found.name, resolved=found.resolved)
-    own = ("withClause", "relation")
+    own = ("withClause", "relation", *_LATE)
     r.walk([v for k, v in node.items() if k not in own and type(v) in (dict, list)], scope)
+    if r.depth == 0:
+        # Whatever was mentioned so far may be fed into the rows; what only chooses or shows them may not.
+        r.notes.targets.add(found.name)
+        r.notes.stored |= r.notes.mentions()
+    r.walk([node[key] for key in _LATE if key in node], scope)
+
+
+_LATE = ("whereClause", "returningClause")
 
 
 def _unscoped(r: Reader) -> None:

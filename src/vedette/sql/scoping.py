@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from vedette.sql.columns import Sources, refers, same, single_column
+from vedette.sql.columns import Sources, alike, alike_columns, refers, same, single_column
 from vedette.sql.folding import Unsure, fold, truth
-from vedette.sql.objects import Found
+from vedette.sql.objects import Found, of_range
 from vedette.sql.parse import Node
 from vedette.sql.reader import Reader, Scope, strings
 
@@ -69,11 +69,27 @@ def upsert_unscoped(r: Reader, node: Node, found: Found, scope: Scope) -> bool:
     query = node.get("selectStmt", {}).get("SelectStmt", {})
     if conflict.get("action") != "ONCONFLICT_UPDATE" or "fromClause" not in query:
         return False
-    sources = Sources.of(r, {"relation": node["relation"]}, found, query["fromClause"], scope)
-    if found.name not in sources.relations.values():
+    own = _itself(r, query["fromClause"], found, scope)
+    if own is None:
         return False
+    sources = Sources.of(r, {"relation": own}, found, query["fromClause"], scope)
     limited = "limitCount" in query or _limits(r, query.get("whereClause"), sources)
     return not limited and not _limits(r, conflict.get("whereClause"), sources)
+
+
+def _itself(r: Reader, clause: list[Node], found: Found, scope: Scope) -> Node | None:
+    """The RangeVar of a FROM clause that names the relation *found*."""
+    waiting = list(clause)
+    while waiting:
+        node = waiting.pop()
+        if "JoinExpr" in node:
+            waiting += [node["JoinExpr"].get("larg", {}), node["JoinExpr"].get("rarg", {})]
+        relation: Node | None = node.get("RangeVar")
+        if relation is None or ("schemaname" not in relation and relation.get("relname") in scope):
+            continue
+        if alike(of_range(r, relation).name, found.name):
+            return relation
+    return None
 
 
 def _limits(r: Reader, where: Node | None, sources: Sources) -> bool:
@@ -253,7 +269,7 @@ def _equal(r: Reader, left: Node, right: Node, sources: Sources) -> bool:
     """Whether both sides are the same column of the same relation, or the same expression."""
     one, two = single_column(left), single_column(right)
     if one is not None and two is not None:
-        return sources.base(r, one) == sources.base(r, two)
+        return alike_columns(sources.base(r, one), sources.base(r, two))
     return same(r, left, right)
 
 
