@@ -23,6 +23,7 @@ from vedette.credentials.keyfile import create_private, read_private
 from vedette.folder import WORKER, Folder
 from vedette.identity import Identity, Issuers, SigningKeys, Tokens, client, fetcher
 from vedette.identity.certificates import CertificateFiles, generated_certificate
+from vedette.identity.recent import RecentKeys
 from vedette.identity.tls import server_context
 from vedette.journal import keys as journal_keys
 from vedette.journal.append import Journal
@@ -113,7 +114,7 @@ class App:
         self.identity = Identity(
             self.tokens,
             Issuers(settings.identity.issuers, fetcher(self._http)),
-            self.store.keys,
+            RecentKeys(self.store.keys),
             is_revoked=self.revocations.is_revoked,
         )
         mask_key = _kept_secret(self.folder.keys / "mask.key")

@@ -99,7 +99,10 @@ class Bindings(Generic[Named]):
         if waiting[-1].group == group:
             # Within one group: if that one fails, the server skips this message too.
             return (waiting[-1],)
-        return (*waiting, known) if known is not None else tuple(waiting)
+        found: list[Named] = list(waiting)
+        if known is not None:
+            found.append(known)
+        return tuple(found)
 
     def all_of(self, name: bytes) -> Iterator[Named]:
         known = self.confirmed.get(name)
