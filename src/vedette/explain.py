@@ -6,10 +6,11 @@ from vedette.config import ResourceSettings, Settings
 from vedette.model import Action, Ask, Principal
 from vedette.policy.testing import Explanation
 from vedette.policy.testing import explain as explain_ask
-from vedette.sql.catalog import EMPTY, Catalog, Relation
+from vedette.sql.catalog import EMPTY, Catalog, Column, Relation
 from vedette.sql.reading import State, read
 
 PATH = ("pg_catalog", "public")
+_TEXT = 25  # pg_type's OID of text
 
 
 def supposed(
@@ -22,13 +23,14 @@ def supposed(
     """
     What *text* would be on *resource*, in a session whose search_path is *path*.
 
-    Without a *catalog*, what is not known is supposed to be an ordinary table, bare names in
-    the last schema of *path*; functions of the database's own stay unknown.
+    Without a *catalog*, what is not known is supposed to be an ordinary table that has every
+    column that *text* mentions, bare names in the last schema of *path*; functions of the
+    database's own stay unknown.
     """
     state = State(path, resource.upstream.database, resource.login.user)
     facts = read(text, state, catalog or EMPTY)
     if catalog is None and facts.unresolved:
-        facts = read(text, state, _tables(facts.unresolved, path[-1]))
+        facts = read(text, state, _tables(facts.unresolved, facts.mentions, path[-1]))
     return Action(
         resource.protocol,
         "query",
@@ -55,9 +57,10 @@ def explain(
     return action, explain_ask(settings.policies, Ask(principal, found.resource, action))
 
 
-def _tables(names: frozenset[str], schema: str) -> Catalog:
+def _tables(names: frozenset[str], mentions: frozenset[str], schema: str) -> Catalog:
+    columns = tuple(Column(n, name, _TEXT) for n, name in enumerate(sorted(mentions - {"*"}), 1))
     relations = []
     for number, name in enumerate(sorted(names), 1):
         where, dot, bare = name.rpartition(".")
-        relations.append(Relation(number, where if dot else schema, bare, "r"))
+        relations.append(Relation(number, where if dot else schema, bare, "r", columns))
     return Catalog(relations, ())

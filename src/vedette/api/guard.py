@@ -6,13 +6,13 @@ import asyncio
 import logging
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vedette.api.problems import ProblemError, answer
+from vedette.api.problems import MAX_BODY_BYTES, TOO_LARGE, ProblemError, answer
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 64 << 10
 REQUEST_SECONDS = 30.0
 #: What a stream of events is exempt from: it has limits of its own.
 STREAMS = frozenset({"/api/v1/events"})
@@ -26,8 +26,11 @@ HEADERS = (
 )
 
 
-class TooLarge(Exception):
-    """The request's body is over MAX_BODY_BYTES."""
+class TooLarge(HTTPException):
+    """The request's body is over MAX_BODY_BYTES. (FastAPI lets only its own exceptions out of a body.)"""
+
+    def __init__(self) -> None:
+        super().__init__(413)
 
 
 class Guard:
@@ -49,8 +52,7 @@ class Guard:
             async with asyncio.timeout(seconds):
                 await self._app(scope, _bounded(receive), answering)
         except TooLarge:
-            problem = ProblemError(413, "request.too_large", f"a request has at most {MAX_BODY_BYTES} bytes")
-            await answering.problem(problem, scope, receive)
+            await answering.problem(ProblemError(413, *TOO_LARGE), scope, receive)
         except TimeoutError:
             problem = ProblemError(503, "request.timeout", "this took too long", "ask for less, or try again")
             await answering.problem(problem, scope, receive)

@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 64 << 10
+TOO_LARGE = ("request.too_large", f"a request has at most {MAX_BODY_BYTES} bytes")
 CHALLENGE = 'Bearer realm="vedette"'
 
 
@@ -83,7 +85,11 @@ def _where(path: object) -> str:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     status = getattr(error, "status_code", 500)
-    words = {404: ("not_found", "there is nothing here"), 405: ("request.method", "not by this method")}
+    words = {
+        404: ("not_found", "there is nothing here"),
+        405: ("request.method", "not by this method"),
+        413: TOO_LARGE,
+    }
     code, detail = words.get(status, ("request.refused", HTTPStatus(status).phrase))
     response = answer(ProblemError(status, code, detail))
     response.headers.update(getattr(error, "headers", None) or {})

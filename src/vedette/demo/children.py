@@ -19,18 +19,12 @@ TAIL = 15
 
 
 class DemoFailed(Exception):
-    """Something did not work; *log* is the file that says why."""
+    """Something did not work. *tail* has the last lines of its log, read now: the log goes with the demo."""
 
     def __init__(self, what: str, log: Path | None = None) -> None:
         super().__init__(what)
-        self.log = log
-
-    @property
-    def tail(self) -> list[str]:
-        """The last lines of the log."""
-        if self.log is None or not self.log.exists():
-            return []
-        return self.log.read_text(errors="replace").splitlines()[-TAIL:]
+        written = log.read_text(errors="replace") if log is not None and log.exists() else ""
+        self.tail = written.splitlines()[-TAIL:]
 
 
 def free_port() -> int:

@@ -31,6 +31,7 @@ from vedette.demo.stage import Stage
 from vedette.demo.vedette_command import Vedette
 
 PERSON = "dana@corp.example"
+PREFIX = "vedette-demo-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,23 @@ async def _play(options: Options) -> None:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="vedette-demo-"))
+    _sweep(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     folder.chmod(0o711)  # PostgreSQL's own folder is below, and may be another user's
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(top: Path) -> None:
+    """Remove what a demo that was killed left behind, if it was ours and its process is gone."""
+    for stale in top.glob(f"{PREFIX}*-*"):
+        number = stale.name.removeprefix(PREFIX).partition("-")[0]
+        gone = number.isdecimal() and Path("/proc/self").exists() and not Path("/proc", number).exists()
+        with contextlib.suppress(OSError):
+            if gone and stale.lstat().st_uid == os.geteuid() and not stale.is_symlink():
+                shutil.rmtree(stale, ignore_errors=True)
 
 
 # --- 1: what is there ------------------------------------------------------------------------------

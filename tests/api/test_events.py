@@ -1,0 +1,163 @@
+"""Streams of events, over a real server: what comes, who may listen, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.api.conftest import Office
+from vedette.api import events
+from vedette.api.server import loopback, serve_api
+
+
+@pytest.fixture
+async def url(office: Office) -> AsyncIterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = await serve_api(office, listener)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    await stop
+
+
+class Listening:
+    """One stream, event by event."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._lines = response.aiter_lines()
+
+    async def event(self) -> tuple[str, Any]:
+        kind = ""
+        async with asyncio.timeout(10):
+            async for line in self._lines:
+                if line.startswith("event: "):
+                    kind = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    return kind, json.loads(line.removeprefix("data: "))
+        return "over", None
+
+
+def asking(office: Office, url: str, who: str, query: str = "") -> Any:
+    client = httpx2.AsyncClient(timeout=10, trust_env=False)
+    headers = {"Authorization": f"Bearer {office.token(who)}"}
+    return client.stream("GET", f"{url}/api/v1/events{query}", headers=headers)
+
+
+async def test_approvals_that_wait_and_their_changes(office: Office, url: str) -> None:
+    hold, waiting = await office.ask()
+    async with asking(office, url, "dba") as response:
+        assert response.headers["content-type"] == "text/event-stream"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        stream = Listening(response)
+        kind, data = await stream.event()
+        assert (kind, data["id"], data["status"], data["yours"]) == ("approval", hold, "pending", True)
+        await office.desk.decide(hold, (await office.identity.by_token(office.token("dba"))), True)
+        kind, data = await stream.event()
+        assert (kind, data["status"]) == ("approval", "approved")
+    await waiting
+
+
+async def test_others_hear_nothing_of_it(office: Office, url: str) -> None:
+    hold, waiting = await office.ask()
+    async with asking(office, url, "person") as response:
+        stream = Listening(response)
+        await office.desk.withdraw(hold, "over")
+        await waiting
+        await office.desk.close()
+        assert await stream.event() == ("end", {"code": "gateway.stopped"})
+
+
+async def test_the_audit_trail_as_it_grows(office: Office, url: str) -> None:
+    await office.session("s-1")
+    async with asking(office, url, "auditor", "?topics=audit&after=0&kind=session.") as response:
+        stream = Listening(response)
+        first, second = await stream.event(), await stream.event()
+        assert [first[1]["kind"], second[1]["kind"]] == ["session.opened", "session.closed"]
+        await office.session("s-2")
+        kind, data = await stream.event()
+        assert (kind, data["body"]["session"]) == ("audit", "s-2")
+
+
+async def test_who_may_not_listen(office: Office, url: str) -> None:
+    async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
+        for query, who, status in (
+            ("?topics=audit", "dba", 403),
+            ("?topics=audit", "proud-agent", 403),
+            ("?topics=nonsense", "admin", 422),
+        ):
+            headers = {"Authorization": f"Bearer {office.token(who)}"}
+            answer = await client.get(f"{url}/api/v1/events{query}", headers=headers)
+            assert answer.status_code == status, query
+        assert (await client.get(f"{url}/api/v1/events")).status_code == 401
+
+
+async def test_a_revoked_token_ends_the_stream(
+    office: Office, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.01)
+    async with asking(office, url, "auditor", "?topics=audit") as response:
+        stream = Listening(response)
+        principal = await office.identity.by_token(response.request.headers["authorization"].split()[1])
+        office.revocations.add(principal.credential)
+        assert await stream.event() == ("end", {"code": "identity.revoked"})
+
+
+async def test_a_reader_that_does_not_read_is_told_and_let_go(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Driven by hand, so that "does not read" is exactly that."""
+    monkeypatch.setattr(events, "MAX_QUEUED", 8)
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(events, "LAST_WORD_SECONDS", 0.05)
+    for number in range(20):
+        await office.session(f"s-{number}")
+    from vedette.api import build
+
+    app = build(office)
+    query = b"topics=audit&after=0"
+    headers = [(b"authorization", f"Bearer {office.token('auditor')}".encode())]
+    scope = {
+        "type": "http", "method": "GET", "path": "/api/v1/events", "raw_path": b"/api/v1/events",
+        "query_string": query, "headers": headers, "http_version": "1.1", "scheme": "http",
+        "server": ("gateway", 80), "client": ("127.0.0.1", 1), "root_path": "",
+    }  # fmt: skip
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("body", b"").startswith(b"event: end"):
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(10):
+        await app(scope, receive, send)
+    assert b"events.slow" in sent[-1]["body"]
+    assert app.state.streams == 0
+
+
+async def test_only_so_many_streams(office: Office, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_STREAMS", 1)
+    async with asking(office, url, "dba") as response:
+        assert response.status_code == 200
+        await anext(response.aiter_bytes())
+        async with asking(office, url, "dba") as second:
+            assert second.status_code == 503
+
+
+def test_what_is_recorded_cannot_begin_an_event_of_its_own() -> None:
+    text = events.frame("audit", {"text": "x\n\nevent: approval\ndata: {}\r\n\u2028"})
+    assert text.count(b"\n") == 3
+    assert b"\r" not in text
+
+
+def test_plain_http_only_for_this_machine() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as near, socket.create_server(("0.0.0.0", 0)) as far:
+        assert loopback(near)
+        assert not loopback(far)

@@ -1,0 +1,142 @@
+"""Who may ask for what: every route, every sort of caller."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.api.conftest import PEOPLE, Client, Office
+from vedette.api.application import build
+
+READ = {"admin", "auditor", "operator"}
+RULE = {"admin", "operator"}
+ANYBODY = set(PEOPLE)
+NOBODY: set[str] = set()
+
+# (method, path, body) -> who gets past the door. 404, 409 and 422 mean that they did.
+TABLE: list[tuple[str, str, object, set[str]]] = [
+    ("GET", "/self", None, ANYBODY),
+    ("GET", "/gateway", None, READ),
+    ("GET", "/sessions", None, READ),
+    ("GET", "/sessions/{session}", None, READ),
+    ("GET", "/sessions/{session}/records", None, READ),
+    ("POST", "/sessions/{session}/kill", {}, RULE),
+    ("GET", "/actions", None, READ),
+    ("GET", "/actions/{action}", None, READ),
+    ("GET", "/audit", None, READ),
+    ("GET", "/approvals", None, ANYBODY),
+    ("GET", "/approvals/{hold}", None, READ | {"dba", "second-dba"}),
+    ("POST", "/approvals/{hold}/approve", {}, {"dba", "second-dba"}),
+    ("POST", "/approvals/{hold}/deny", {}, {"dba", "second-dba"}),
+    ("GET", "/tokens", None, READ),
+    ("POST", "/tokens", {"subject": "x"}, RULE),
+    ("POST", "/tokens/{token}/revoke", {}, RULE),
+    ("GET", "/keys", None, READ),
+    ("POST", "/keys", {"name": "x", "subject": "x"}, RULE),
+    ("POST", "/keys/{key}/revoke", {}, RULE),
+    ("GET", "/policy", None, READ),
+    ("POST", "/policy/explain", {"resource": "appdb", "text": "SELECT 1"}, READ),
+    ("POST", "/policy/reload", {}, RULE),
+    # The stream itself is asked for in test_events.
+    ("GET", "/events", None, NOBODY),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]} {row[1]}")
+async def test_who_gets_past_the_door(
+    client: Client, office: Office, row: tuple[str, str, object, set[str]]
+) -> None:
+    method, path, body, permitted = row
+    if path == "/events":
+        return
+    for who in ("nobody", *PEOPLE):
+        hold, waiting = await office.ask()
+        where = path.format(session="none", action="none", hold=hold, token="none", key="none")
+        answer = (
+            await client.ask(who, method, where, json=body)
+            if body is not None
+            else await client.ask(who, method, where)
+        )
+        inside = answer.status_code in (200, 201, 404, 409, 422)
+        if "{hold}" in path and answer.status_code == 404:
+            inside = False  # what is not for somebody to see looks as if it was not there
+        assert inside == (who in permitted), (who, answer.status_code, answer.text)
+        if not inside:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.status_code == 401 if who == "nobody" else answer.status_code in (403, 404)
+        await office.desk.withdraw(hold, "the test is over")
+        await waiting
+
+
+def test_the_table_has_every_route(office: Office) -> None:
+    document = build(office).openapi()
+    routes = {
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, methods in document["paths"].items()
+        for method in methods
+        if path != "/health"
+    }
+    assert routes == {(method, path) for method, path, _, _ in TABLE}
+
+
+def test_what_changes_anything_is_never_a_get(office: Office) -> None:
+    verbs = ("kill", "approve", "deny", "revoke", "reload", "issue", "create")
+    for path, methods in build(office).openapi()["paths"].items():
+        if any(verb in path for verb in verbs):
+            assert set(methods) == {"post"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YWRtaW46YWRtaW4=",
+        "bearer x",
+        "Bearer a.b.c",
+        "Bearer vdt_aaaaaaaa_" + "a" * 32,
+        "Bearer " + "x" * 20_000,
+        "Token abc",
+    ],
+)
+async def test_bad_credentials(client: Client, header: str) -> None:
+    answer = await client.get("/api/v1/gateway", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.json()["code"].startswith("identity.")
+    if len(header) > 12:
+        assert header.split()[-1] not in answer.text
+
+
+async def test_two_authorization_headers_are_none(client: Client, office: Office) -> None:
+    good = f"Bearer {office.token('admin')}"
+    answer = await client.get("/api/v1/gateway", headers=[("Authorization", good), ("Authorization", good)])
+    assert answer.status_code == 401
+
+
+async def test_a_token_is_not_taken_from_the_address(client: Client, office: Office) -> None:
+    answer = await client.get(f"/api/v1/gateway?access_token={office.token('admin')}")
+    assert answer.status_code == 401
+
+
+async def test_an_expired_token(client: Client, office: Office) -> None:
+    text = office.token("admin", ttl=10, now=time.time() - 3600)
+    answer = await client.get("/api/v1/gateway", headers={"Authorization": f"Bearer {text}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "identity.expired")
+
+
+async def test_roles_are_told(client: Client) -> None:
+    for who, role in [
+        ("admin", "admin"),
+        ("operator", "admin"),
+        ("auditor", "auditor"),
+        ("proud-agent", "none"),
+    ]:
+        assert (await client.ask(who, "GET", "/self")).json()["role"] == role
+
+
+async def test_health_needs_no_token_and_says_no_more(client: Client) -> None:
+    answer = await client.get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
