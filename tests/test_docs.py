@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -122,6 +123,17 @@ def test_the_ten_commands_are_the_makefiles() -> None:
     named = set(re.findall(r"^\| `make ([a-z]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
     assert named == made
     assert len(named) == 10
+
+
+@pytest.mark.parametrize("page", ["cli.md", "api.md"])
+def test_generated_pages_are_what_the_code_would_write(page: str) -> None:
+    """Run make docs. Every command, option, route and field has its line there."""
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert (ROOT / "docs" / page).read_text() == generate.PAGES[page]()
 
 
 def test_the_changelog_keeps_its_form() -> None:
