@@ -12,12 +12,17 @@ from collections.abc import Sequence
 from vedette.masking.tally import Tally
 from vedette.model import MaskRule
 from vedette.protocols.postgres import messages as m
+from vedette.protocols.postgres.astray import near
 from vedette.protocols.postgres.exchange import Pending
 from vedette.protocols.postgres.results import Outputs
 
-# Message, detail, hint, internal query, context: where values may stand. Names
-# of schema, table, column, type and constraint do not quote data.
-_PROSE = "MDHqW"
+# Where values may stand. Names of schema, table, column, type and constraint are given by
+# the server, but also by RAISE ... USING.
+_PROSE = "MDHqWstcdn"
+_IDENTIFIERS = "stcdn"
+# What tells us, and nobody else, that words are the statement's own (pl_exec.c).
+_RAISED = b"exec_stmt_raise"
+_WITHHELD = b"vedette: the server's message is withheld, since it may quote a masked column"
 
 
 def reword(whole: bytes, masks: Sequence[MaskRule], outputs: Outputs, head: Pending | None) -> bytes | None:
@@ -26,16 +31,22 @@ def reword(whole: bytes, masks: Sequence[MaskRule], outputs: Outputs, head: Pend
         return _notification(whole, masks, outputs)
     found = m.read_fields(whole[m.HEADER :])
     ruling = head.ruling if head is not None else None
-    if ruling is not None and outputs.tainted(masks, ruling.facts):
+    raised = found.get("R") == _RAISED
+    columns = any(rule.columns for rule in masks)
+    if columns and (ruling is None or raised or outputs.tainted(masks, ruling.facts)):
         kept = {kind: value for kind, value in found.items() if kind in "SVC"}
-        kept["M"] = b"vedette: the server's message is withheld, since it may quote a masked column"
-        return m.message(whole[:1], m.pack_fields(kept))
+        if raised:
+            kept["C"] = b"P0001" if whole[:1] == b"E" else b"01000"  # its own may be made of data
+        return m.message(whole[:1], m.pack_fields(kept | {"M": _WITHHELD}))
     tally = Tally()
     changed = dict(found)
+    if columns and ruling is not None and near(outputs, masks, ruling.facts):
+        changed = {kind: value for kind, value in found.items() if kind not in "DqW"}
     for kind in _PROSE:
-        if kind in found:
+        if kind in changed:
+            hide = outputs.hide if kind in _IDENTIFIERS else outputs.hide_message
             text = found[kind].decode("utf-8", "surrogateescape")
-            changed[kind] = outputs.hide_message(text, masks, tally).encode("utf-8", "surrogateescape")
+            changed[kind] = hide(text, masks, tally).encode("utf-8", "surrogateescape")
     return None if changed == found else m.message(whole[:1], m.pack_fields(changed))
 
 
@@ -47,3 +58,12 @@ def _notification(whole: bytes, masks: Sequence[MaskRule], outputs: Outputs) -> 
     if hidden == text:
         return None
     return m.message(b"A", whole[5:9] + channel + b"\0" + hidden.encode("utf-8", "surrogateescape") + b"\0")
+
+
+def parameter(name: bytes, value: bytes, masks: Sequence[MaskRule], outputs: Outputs) -> bytes | None:
+    """A ParameterStatus with masked content hidden; None when it may pass as it is."""
+    text = value.decode("utf-8", "surrogateescape")
+    hidden = outputs.hide(text, masks, Tally())
+    if hidden == text:
+        return None
+    return m.message(b"S", name + b"\0" + hidden.encode("utf-8", "surrogateescape") + b"\0")

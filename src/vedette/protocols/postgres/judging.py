@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from vedette.gate import Gate, Ruled
 from vedette.masking.plan import CannotMask
-from vedette.model import Action, Allow, Deny, Hold
+from vedette.model import Action, Allow, Deny, Effect, Hold, Touch
+from vedette.protocols.postgres.astray import astray
 from vedette.protocols.postgres.binds import show
 from vedette.protocols.postgres.catalogue import CatalogueError
 from vedette.protocols.postgres.exchange import Draft, Ruling
@@ -28,6 +30,9 @@ _STATISTICS = frozenset(
         "pg_catalog.pg_largeobject",
     }
 )
+
+_USES = frozenset({Effect.READ, Effect.WRITE, Effect.DELETE, Effect.EXECUTE, Effect.EXPORT})
+_CERTAIN = ("pg_catalog.", "information_schema.", "setting:", "function:pg_catalog.")
 
 
 class Judging:
@@ -61,6 +66,8 @@ class Judging:
         facts = self._reader.read(draft)
         if not isinstance(facts, Facts):
             return self._later(draft, facts)
+        if draft.altered:
+            facts = self._uncertain(facts)
         ruled = self._judge(draft, facts)
         if isinstance(ruled, Ruled):
             return self._said(ruled, facts)
@@ -75,6 +82,8 @@ class Judging:
             return self._said(ruled, UNREADABLE)
         # The plan of masks goes by the same catalogue as the reading.
         self._outputs.catalog = self._reader.catalog
+        if draft.altered:
+            facts = self._uncertain(facts)
         judged = self._judge(draft, facts)
         if isinstance(judged, Ruled):
             return self._said(judged, facts)
@@ -95,6 +104,14 @@ class Judging:
         action = self._action(draft, UNREADABLE, draft.problem)
         ruled = self.gate.refuse(action, draft.message, deny)
         return Ruling(ruled.verdict, UNREADABLE, ruled.action, self._clock())
+
+    @staticmethod
+    def _uncertain(facts: Facts) -> Facts:
+        """In a transaction that changed a view or function itself, and that only it can see."""
+        if not any(t.effect in _USES and t.object and not t.object.startswith(_CERTAIN) for t in facts.touches):
+            return facts
+        reason = "this transaction changed what names mean; commit first"
+        return replace(facts, touches=(*facts.touches, Touch(Effect.UNKNOWN)), reason=facts.reason or reason)
 
     def _judge(self, draft: Draft, facts: Facts) -> Ruled | Awaitable[Ruled]:
         self._outputs.catalog = self._reader.catalog
@@ -126,6 +143,9 @@ class Judging:
         columns = any(rule.columns for rule in allow.masks)
         if columns and any(touch.object in _STATISTICS for touch in facts.touches):
             return Deny("masking", "statistics quote masked columns", hint, "masking.refused")
+        why = astray(self._outputs, allow.masks, facts)
+        if why:
+            return Deny("masking", why, hint, "masking.refused")
         copy = facts.copy
         if copy is None or copy.direction != "out" or not copy.stdio:
             return None

@@ -15,7 +15,7 @@ from vedette.masking.plan import CannotMask, Plan
 from vedette.masking.tally import Tally
 from vedette.model import Deny, MaskRule
 from vedette.protocols.postgres import messages as m
-from vedette.protocols.postgres.errors import reword
+from vedette.protocols.postgres.errors import parameter, reword
 from vedette.protocols.postgres.exchange import Exchange, Outcome, Pending
 from vedette.protocols.postgres.messages import ProtocolError, read_u32
 from vedette.protocols.postgres.probe import PROBE, read_probe
@@ -464,6 +464,8 @@ class Responses:
             pinned = _PINNED.get(name.lower())
             if pinned is not None and value.upper() != pinned.upper():
                 raise ProtocolError(f"the server changed {name.decode('ascii', 'replace')}, which must not change")
+            if pinned is None and self.session_masks:
+                return parameter(name, value, self.session_masks, self.outputs)
             return None
         if tag in b"NA":
             if not self.session_masks:
@@ -514,7 +516,7 @@ class Responses:
         x.status = whole[5:6]
         x.discarding = False
         if x.status == b"I" and not x.pending:
-            x.locked = False
+            x.locked = x.altered = False
         if head.swallow and not self._probing:
             return
         if self._probing and head.swallow:

@@ -127,10 +127,19 @@ class Outputs:
         for touch in facts.touches:
             if touch.effect is Effect.UNKNOWN:
                 return True
+            if touch.effect is Effect.READ and self._is_new(touch):
+                return bool(facts.mentions)
             names |= self._masked_names(touch, rules)
         if not names:
             return False
         return "*" in facts.mentions or any(fnmatchcase(m, name) for m in facts.mentions for name in names)
+
+    def _is_new(self, touch: Touch) -> bool:
+        """A relation that the catalogue does not show (yet): whatever it gives may be masked."""
+        name = touch.object
+        if not name or ":" in name or name.startswith(_SYSTEM):
+            return False
+        return not touch.resolved or self.catalog.by_qualified(name) is None
 
     def _masked_names(self, touch: Touch, rules: Sequence[MaskRule]) -> set[str]:
         """The masked columns of what *touch* is about, or globs on them where its columns are not known."""
