@@ -68,8 +68,8 @@ def cli() -> str:
         "",
         NOTE,
         "",
-        "`vedette COMMAND --help` says the same. Commands that look at a running gateway speak to its API; where none",
-        "runs, those that can work on its data folder instead. `--json` gives JSON for programs.",
+        "`vedette COMMAND --help` says the same. Commands that look at a running gateway speak to its API;",
+        "where none runs, those that can work on its data folder instead. `--json` gives JSON for programs.",
         "",
         "Exit codes:",
         "",
@@ -134,8 +134,9 @@ def api() -> str:
     who = _who(web)
     lines = ["# The HTTP API", "", NOTE, ""]
     lines += [
-        "Served on the `web` listener; the command line uses nothing else. Send `Authorization: Bearer` with a token or an",
-        "API key. The OpenAPI document is at `/api/v1/openapi.json`. Errors are `application/problem+json` (RFC 9457).",
+        "Served on the `web` listener; the command line uses nothing else. Send `Authorization: Bearer` with a",
+        "token or an API key. The OpenAPI document is at `/api/v1/openapi.json`. Errors are",
+        "`application/problem+json` (RFC 9457).",
         "",
     ]
     for method, path, operation in _routes(web):
