@@ -156,3 +156,19 @@ async def test_listen_and_notify(pg16, database, tmp_path):
         async with asyncio.timeout(10):
             assert await heard.get() == "hello"
         await connection.close()
+
+
+async def test_a_view_replaced_in_the_open_transaction_cannot_be_used_there(pg16, database, tmp_path):
+    pg16.run("CREATE VIEW shown AS SELECT id, name AS shown FROM customers", database)
+    rules = (
+        {"allow": {"effects": ["read", "create", "alter"]}},
+        {"mask": {"columns": ["public.customers.ssn"], "as": "redact"}},
+    )
+    async with living(pg16, database, tmp_path, *rules) as live:
+        connection = await asyncpg.connect(**live.keywords())
+        assert await connection.fetch("SELECT shown FROM shown")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="vedette:"):
+            async with connection.transaction():
+                await connection.execute("CREATE OR REPLACE VIEW shown AS SELECT id, ssn AS shown FROM customers")
+                await connection.fetch("SELECT shown FROM shown")
+        await connection.close()

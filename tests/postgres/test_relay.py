@@ -419,3 +419,20 @@ def test_a_changed_search_path_is_asked_for_before_the_caller_goes_on():
     )
     talk.caller_hears(m.ready())
     assert talk.exchange.state.search_path == ("pg_catalog", "audit")
+
+
+def test_a_transaction_that_changed_a_view_is_told_so_to_the_judge():
+    """Nobody but the session sees the new definition before it is committed."""
+    talk = Dialogue()
+    talk.caller_says(m.query("BEGIN"))
+    talk.server_says(complete("BEGIN") + m.ready(b"T"))
+    talk.caller_says(m.query("CREATE OR REPLACE VIEW v AS SELECT ssn AS harmless FROM customers"))
+    talk.caller_says(m.query("SELECT harmless FROM v"))
+    assert [draft.altered for draft in talk.drafts] == [False, False, True]
+
+
+def test_a_table_made_in_the_transaction_changes_nothing_else():
+    talk = Dialogue()
+    talk.caller_says(m.query("CREATE TABLE t (a int)"))
+    talk.caller_says(m.query("INSERT INTO t VALUES (1)"))
+    assert not talk.drafts[-1].altered

@@ -29,6 +29,7 @@ class Draft:
     *message* is the exact bytes, header included. *text* is None where the
     bytes are no readable text; *problem* then says why. *locked* tells that the
     transaction may hold locks, so that nobody should be waited for.
+    *altered*: the open transaction changed what names mean, and nobody else sees that yet.
     *texts_of* gives what a prepared statement, portal or cursor of a name may run.
     """
 
@@ -43,6 +44,7 @@ class Draft:
     types: tuple[int, ...] = ()
     problem: str = ""
     oversize: int = 0
+    altered: bool = False
 
 
 @dataclass(slots=True)
@@ -179,6 +181,8 @@ class Exchange:
         # Something ran that may have left locks behind, or changed what names mean.
         self.locked = False
         self.dirty = False
+        # The open transaction changed views, functions and the like.
+        self.altered = False
         # Rows are no longer wanted: an error was put in their place.
         self.discarding = False
         self.session_rows = 0

@@ -25,6 +25,15 @@ _JUDGED = b"QPBF"
 _COPY_DATA = 0x64
 _STATE_CHANGING = frozenset({Effect.CONFIGURE, Effect.EXECUTE, Effect.UNKNOWN, Effect.CREATE, Effect.DESTROY})
 
+# DDL after which views, functions and columns mean what they meant before.
+_LEAVES_MEANING = frozenset(
+    {
+        *("CREATE TABLE", "ALTER TABLE", "DROP TABLE", "SELECT INTO", "CREATE INDEX", "DROP INDEX"),
+        *("CREATE SEQUENCE", "ALTER SEQUENCE", "DROP SEQUENCE", "CREATE SCHEMA", "CREATE TYPE", "COMMENT"),
+        *("SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "SET", "REFRESH MATERIALIZED"),
+    }
+)
+
 
 class Requests:
     """The caller's half of a relay."""
@@ -361,7 +370,8 @@ class Requests:
 
     def _draft(self, kind: str, text: str | None, body: bytes, **rest: Any) -> Draft:
         x = self._x
-        return Draft(kind, text, body, x.state, x.locked or x.status == b"E", x.names.texts_of, **rest)
+        locked = x.locked or x.status == b"E"
+        return Draft(kind, text, body, x.state, locked, x.names.texts_of, altered=x.altered, **rest)
 
     def _refuse(self, ruling: Ruling, *, simple: bool = False) -> Steps:
         """Let the server refuse, in its place in the order of answers."""
@@ -406,6 +416,8 @@ class Requests:
             x.names.sql_named(name, text)
         if facts.writes_or_locks:
             x.locked = True
+        if facts.ddl and not _LEAVES_MEANING.issuperset(facts.verbs):
+            x.altered = True
         if facts.prepares or facts.cursors:
             x.epoch += 1
         if facts.settings or facts.ddl or any(t.effect in _STATE_CHANGING for t in facts.touches):
