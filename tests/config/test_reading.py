@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.config.reading import MAX_BYTES, MAX_VALUES, read_bytes, read_text
@@ -111,6 +111,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file() -> None:
 
 
 @given(st.text(max_size=200) | st.text("[]{}:-&*!|>'\"#%@ \n\tab1?,", max_size=80))
+@settings(deadline=None)
 def test_any_text_is_read_or_refused_with_problems(text: str) -> None:
     try:
         read_text(text, "f.yaml")
@@ -119,6 +120,7 @@ def test_any_text_is_read_or_refused_with_problems(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_any_bytes_are_read_or_refused_with_problems(raw: bytes) -> None:
     try:
         read_bytes(raw, "f.yaml")

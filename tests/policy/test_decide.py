@@ -452,3 +452,43 @@ def test_names_in_a_reason_are_inert_and_short() -> None:
     assert isinstance(found, Deny)
     assert found.reason.isprintable()
     assert len(found.reason) < 300
+
+
+def test_a_condition_that_holds_permits() -> None:
+    assert said("[{allow: {when: '!action.sql.unscoped'}}]", "read public.t") == "allow"
+    assert said("[{allow: {when: '!action.sql.unscoped'}}]", "read public.t", unscoped=True) == "deny"
+    assert said('[{allow: {pattern: "^SELECT"}}]', "read public.t") == "allow"
+
+
+def test_a_condition_may_look_at_the_whole_action() -> None:
+    rules = '[{allow: {effects: [read]}}, {deny: {when: \'action["text"] == "SELECT 2"\'}}]'
+    assert said(rules, "read public.t") == "allow"
+    assert said(rules, "read public.t", text="SELECT 2") == "deny"
+    facts = '[{allow: {effects: [read]}}, {deny: {when: \'action["sql"]["ddl"]\'}}]'
+    assert said(facts, "read public.t") == "allow"
+    assert said(facts, "read public.t", ddl=True) == "deny"
+    dialect = "[{allow: {effects: [read]}}, {deny: {when: 'action.sql[\"ddl\"]'}}]"
+    assert said(dialect, "read public.t") == "allow"
+    assert said(dialect, "read public.t", ddl=True) == "deny"
+
+
+def test_the_rule_that_is_told_permits_what_was_asked_not_what_follows() -> None:
+    rules = '[{allow: {objects: ["hr.*"]}}, {allow: {objects: ["public.*"]}}, {deny: {when: action.sql.ddl}}]'
+    found = verdict(ruled(rules), ask(touch("read hr.pay", implied=True), "read public.view"))
+    assert found.rule == "p/allow-2"
+
+
+def test_waiting_with_locks_needs_every_hold_to_permit_it() -> None:
+    one = "{hold: {effects: [write]}, approvers: {groups: [a]}, locks: true}"
+    other = '{hold: {objects: ["public.*"]}, approvers: {groups: [a]}}'
+    both = verdict(ruled(f"[{one}, {other}]"), ask("write public.t"))
+    assert isinstance(both, Hold)
+    assert not both.locks
+    alone = verdict(ruled(f"[{one}]"), ask("write public.t"))
+    assert isinstance(alone, Hold)
+    assert alone.locks
+
+
+def test_a_pattern_beside_a_pack_reads_the_text() -> None:
+    session = ruled("[{deny: {pack: destructive-sql, pattern: x}}]").for_session(AGENT, APPDB)
+    assert session.reads_text

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.policy.globs import Glob, Globs, fits, misspelt
@@ -45,12 +45,14 @@ def test_a_glob_matches_whole_names_of_its_kind(glob: str, name: str, matches: b
 
 
 @given(texts, names)
+@settings(deadline=None)
 def test_a_star_is_any_run_of_characters(glob: str, name: str) -> None:
     pattern = "".join(".*" if letter == "*" else re.escape(letter) for letter in glob)
     assert fits(glob, name) is (re.fullmatch(pattern, name, re.DOTALL) is not None)
 
 
 @given(st.text("ab.*", max_size=6), st.text("ab.", min_size=1, max_size=4))
+@settings(deadline=None)
 def test_a_bare_name_could_match_just_where_some_schema_makes_it(glob: str, bare: str) -> None:
     # Against a pattern that lets the schema be anything: is "anything.bare" among what the glob spells?
     schemas = {

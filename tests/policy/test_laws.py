@@ -110,6 +110,7 @@ def silent(verdict: Verdict) -> bool:
 
 
 @given(several(rules), asks, st.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_the_order_of_rules_changes_nothing_that_matters(
     some: list[Any], asked: Ask, order: random.Random
 ) -> None:
@@ -121,7 +122,7 @@ def test_the_order_of_rules_changes_nothing_that_matters(
 
 
 @given(several(rules), several(rules), asks)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_one_more_rule_never_loosens(some: list[Any], more: list[Any], asked: Ask) -> None:
     # Against a decided baseline: where silence refused, a rule may of course permit.
     one, other = policies(("enforce", some)), policies(("enforce", some), ("enforce", more))
@@ -131,6 +132,7 @@ def test_one_more_rule_never_loosens(some: list[Any], more: list[Any], asked: As
 
 
 @given(several(rules), asks)
+@settings(deadline=None)
 def test_one_more_denial_never_loosens_even_silence(some: list[Any], asked: Ask) -> None:
     one = policies(("enforce", some))
     other = policies(("enforce", some), ("enforce", [{"deny": {"effects": ["read"]}}]))
@@ -138,6 +140,7 @@ def test_one_more_denial_never_loosens_even_silence(some: list[Any], asked: Ask)
 
 
 @given(several(rules), several(rules), asks)
+@settings(deadline=None)
 def test_observing_never_loosens_nor_tightens_what_is_enforced(
     some: list[Any], more: list[Any], asked: Ask
 ) -> None:
@@ -151,6 +154,7 @@ def test_observing_never_loosens_nor_tightens_what_is_enforced(
 
 
 @given(several(rules), asks)
+@settings(deadline=None)
 def test_what_is_observed_is_what_enforcing_would_have_said(some: list[Any], asked: Ask) -> None:
     firm, trial = policies(("enforce", some)), policies(("observe", some))
     found, would = judge(trial, asked), judge(firm, asked)
@@ -159,7 +163,7 @@ def test_what_is_observed_is_what_enforcing_would_have_said(some: list[Any], ask
 
 
 @given(several(rules), asks)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_unknown_never_passes_without_being_named(some: list[Any], asked: Ask) -> None:
     found = policies(("enforce", some))
     named = any(
@@ -174,12 +178,14 @@ def test_unknown_never_passes_without_being_named(some: list[Any], asked: Ask) -
 
 
 @given(several(rules), masks, asks)
+@settings(deadline=None)
 def test_obligations_change_no_verdict(some: list[Any], more: Any, asked: Ask) -> None:
     one, other = policies(("enforce", some)), policies(("enforce", some), ("enforce", [more]))
     assert strictness(judge(one, asked)) == strictness(judge(other, asked))
 
 
 @given(several(rules), st.lists(asks, min_size=1, max_size=5))
+@settings(deadline=None)
 def test_what_was_asked_before_changes_nothing(some: list[Any], asked: list[Ask]) -> None:
     found, fresh = policies(("enforce", some)), policies(("enforce", some))
     for each in asked:
@@ -188,6 +194,7 @@ def test_what_was_asked_before_changes_nothing(some: list[Any], asked: list[Ask]
 
 
 @given(several(rules), asks)
+@settings(deadline=None)
 def test_explaining_is_deciding(some: list[Any], asked: Ask) -> None:
     found = policies(("enforce", some))
     session = found.for_session(asked.principal, asked.resource)

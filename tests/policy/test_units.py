@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.policy import units
@@ -36,5 +36,6 @@ def test_what_is_no_size(text: str) -> None:
 
 
 @given(st.integers(1, 10**9))
+@settings(deadline=None)
 def test_a_spoken_duration_is_the_same_duration(seconds: int) -> None:
     assert units.duration(units.spoken(seconds)) == seconds
