@@ -33,43 +33,46 @@ ABOUT_CLI = """\
 ## Which gateway, and as whom
 
 Commands find the gateway by `./vedette.yaml` (or `--config`, or `VEDETTE_CONFIG`): the address is what
-`gateway.listen.web` says. `--url` (or `VEDETTE_URL`) names another one; that has to be https, except on this machine.
+`gateway.listen.web` says. `--url` (or `VEDETTE_URL`) names another one; that has to be https, except on
+this machine.
 
 | variable | what it is |
 | --- | --- |
-| `VEDETTE_TOKEN` | a token or API key; it is never an option, where other users of the machine could read it |
+| `VEDETTE_TOKEN` | a token or API key; never an option, where others on the machine could read it |
 | `VEDETTE_URL` | the API of a gateway elsewhere |
 | `VEDETTE_CONFIG` | the settings, in place of `./vedette.yaml` |
-| `VEDETTE_CA` | a PEM file with the authority of that gateway's certificate, where the system does not know it |
-| `VEDETTE_SEAL_KEY`, `VEDETTE_SEAL_KEY_FILE` | the key of the sealed store, in base64, or a file that holds it |
+| `VEDETTE_CA` | a PEM file with the authority of its certificate, where the system has it not |
+| `VEDETTE_SEAL_KEY` | the key of the sealed store, in base64 |
+| `VEDETTE_SEAL_KEY_FILE` | a private file that holds it |
 
 **Whoever can read the data folder is the operator.** Without `VEDETTE_TOKEN`, a command that can read
-`vedette-data/keys` gives itself a token of ten minutes for `local:<user>`, a person in the groups of `gateway.admins`. It may do
-all that an admin may, and what it does is on record under that name. It approves only what names one of those
-groups: being the operator makes nobody an approver. Nobody can be issued a token or key whose subject begins with `local:`.
+`vedette-data/keys` gives itself a token of ten minutes for `local:<user>`, a person in the groups of
+`gateway.admins`. It may do all that an admin may, and what it does is on record under that name. It
+approves only what names one of those groups: being the operator makes nobody an approver. Nobody can be
+issued a token or key whose subject begins with `local:`.
 
-While no gateway runs, the same commands work on the data folder: the same API answers within the command, with the same
-permissions, and what it changes goes into the same journal. Only live things (`sessions kill`, `approvals watch`,
-`audit tail --follow`, `policy reload`) need a running gateway. `seal` always works on the folder; a running gateway
-sees a new secret at its next login upstream.
+While no gateway runs, the same commands work on the data folder: the same API answers within the command,
+with the same permissions, and what it changes goes into the same journal. Only live things (`sessions
+kill`, `approvals watch`, `audit tail --follow`, `policy reload`) need a running gateway. `seal` always
+works on the folder; a running gateway sees a new secret at its next login upstream.
 
 ## What it prints
 
-Results go to standard output, remarks and errors to standard error: `TOKEN=$(vedette token issue ...)` holds the
-token alone. Commands that list or show have `--json`; their keys do not change within a major version, and times are
-Unix seconds. What was recorded is shown with every control character written out (`\\x1b`), so a recording cannot act on
-the terminal of whoever looks at it; JSON is printed in ASCII for the same reason.
-`vedette --install-completion` sets up completion for the shell at hand.
+Results go to standard output, remarks and errors to standard error: `TOKEN=$(vedette token issue ...)`
+holds the token alone. Commands that list or show have `--json`; their keys do not change within a major
+version, and times are Unix seconds. What was recorded is shown with every control character written out
+(`\\x1b`), so a recording cannot act on the terminal of whoever looks at it; JSON is printed in ASCII for
+the same reason. `vedette --install-completion` sets up completion for the shell at hand.
 
 """
 ABOUT_API = """\
-Served on the `web` listener: plain http on loopback, https anywhere else. The command line uses nothing but this.
-The OpenAPI document is at `/api/v1/openapi.json`.
+Served on the `web` listener: plain http on loopback, https anywhere else. The command line uses nothing but
+this. The OpenAPI document is at `/api/v1/openapi.json`.
 
 ## Who may what
 
-Send `Authorization: Bearer` with a gateway token, a token of a configured issuer, or an API key. It is taken from
-nowhere else, and proven anew for each request.
+Send `Authorization: Bearer` with a gateway token, a token of a configured issuer, or an API key. It is
+taken from nowhere else, and proven anew for each request.
 
 | who | what |
 | --- | --- |
@@ -79,25 +82,28 @@ nowhere else, and proven anew for each request.
 | admins: a group of `gateway.admins` | read everything; kill, issue, revoke, reload |
 | the operator: who can read the data folder | as an admin ([the command line](cli.md) says how) |
 
-Agents are neither auditors nor admins, whatever their groups. Holds are decided by people of the hold's approver groups only,
-never by whoever asked for it, under whichever name. A hold that is not for you to see answers 404.
+Agents are neither auditors nor admins, whatever their groups. Holds are decided by people of the hold's
+approver groups only, never by whoever asked for it, under whichever name. A hold that is not for you to see
+answers 404.
 
 ## How it answers
 
-Errors are `application/problem+json` (RFC 9457): `code` is stable, `detail` and `fix` are for people, and nothing of
-what was sent is repeated. 401: no good token. 403: not for you. 404: not there. 409: it is over, or taken. 413: over
-64 KiB. 422: the request does not fit. 503: the store or the journal does not answer, and nothing was done (a revocation is
-carried out all the same, and says so).
+Errors are `application/problem+json` (RFC 9457): `code` is stable, `detail` and `fix` are for people, and
+nothing of what was sent is repeated. 401: no good token. 403: not for you. 404: not there. 409: it is over,
+or taken. 413: over 64 KiB. 422: the request does not fit. 503: the store or the journal does not answer,
+and nothing was done (a revocation is carried out all the same, and says so).
 
-Times are Unix seconds. Lists are newest first; where `next` is not null, give it as `cursor` (records: as `after`) for more.
-A cursor stays right while rows are added. No other origin's page may ask (there is no CORS), and nothing that changes anything is a GET.
+Times are Unix seconds. Lists are newest first; where `next` is not null, give it as `cursor` (records: as
+`after`) for more. A cursor stays right while rows are added. No other origin's page may ask (there is no
+CORS), and nothing that changes anything is a GET.
 
 ## Events
 
-`GET /api/v1/events` is a stream of server-sent events: `approval` (a hold as it now is, beginning with those that
-wait), `audit` (a record of the journal, with its number as id), and `end` with a code, after which the stream is over:
-`events.slow` (you did not read fast enough), `identity.expired` or `identity.revoked` (your token), `access.denied`,
-`gateway.stopped`. A comment every ten seconds keeps the connection known to be alive.
+`GET /api/v1/events` is a stream of server-sent events: `approval` (a hold as it now is, beginning with
+those that wait), `audit` (a record of the journal, with its number as id), and `end` with a code, after
+which the stream is over: `events.slow` (you did not read fast enough), `identity.expired` or
+`identity.revoked` (your token), `access.denied`, `gateway.stopped`. A comment every ten seconds keeps the
+connection known to be alive.
 
 """
 
