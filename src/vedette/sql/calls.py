@@ -29,6 +29,11 @@ def call(r: Reader, node: Node, scope: Scope) -> list[Any]:
     if len(args) == 1:
         r.mention(name)  # ssn(customers) is customers.ssn
     apply(r, schema, name, args)
+    if r.quiet and (name in EFFECTS or name in SPECIAL or _ours(r, schema, name)):
+        # Nothing comes out of count(setval('s', ssn)), and yet the value is kept.
+        with r.aside(quiet=False):
+            r.walk(args, scope)
+        return rest
     return [args, *rest]
 
 
