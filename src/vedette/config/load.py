@@ -65,7 +65,7 @@ def decode(document: Document, path: Path, environ: Mapping[str, str]) -> Settin
     if document.value is None:
         root.problem("the file is empty", "write a first one with: vedette init")
     fields = root.fields(SECTIONS, required=("resources", "policies")) if document.value is not None else {}
-    base = path.parent
+    base = path.absolute().parent
     settings = Settings(
         file=path,
         gateway=gateway.decode(fields.get("gateway"), base),
