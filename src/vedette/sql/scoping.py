@@ -185,7 +185,7 @@ def _left(node: Node) -> object:
 
 
 _HOLD_FOR_EQUALS = frozenset({"=", "<=", ">=", "~~", "~~*", "~", "~*", "IS NOT DISTINCT FROM"})
-_FAIL_FOR_EQUALS = frozenset({"<>", "!=", "<", ">", "!~~", "!~~*", "!~", "!~*"})
+_FAIL_FOR_EQUALS = frozenset({"<>", "!=", "<", ">"})
 
 
 def _operator(r: Reader, fields: Node, sources: Sources) -> Rows:
@@ -194,7 +194,9 @@ def _operator(r: Reader, fields: Node, sources: Sources) -> Rows:
     if kind == "AEXPR_NOT_DISTINCT":
         return Rows.ALL if _equal(r, left, right, sources) else Rows.SOME
     if kind == "AEXPR_DISTINCT":
-        return Rows.NONE if _equal(r, left, right, sources) else Rows.SOME
+        return Rows.NONE if _one_column(r, left, right) else Rows.SOME
+    if _is_null(left) or _is_null(right):
+        return Rows.NONE
     if kind in ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR", "AEXPR_OP") and _any_text(r, name, right):
         return Rows.NONE if name.startswith("!") else Rows.ALL
     if kind in ("AEXPR_BETWEEN", "AEXPR_BETWEEN_SYM"):
@@ -202,7 +204,7 @@ def _operator(r: Reader, fields: Node, sources: Sources) -> Rows:
         return Rows.ALL if ends and all(_equal(r, left, end, sources) for end in ends) else Rows.SOME
     if kind == "AEXPR_IN":
         found = any(_equal(r, left, item, sources) for item in right.get("List", {}).get("items", []))
-        return Rows.SOME if not found else Rows.ALL if name == "=" else Rows.NONE
+        return Rows.ALL if found and name == "=" else Rows.SOME
     if kind not in ("AEXPR_OP", "AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_OP_ANY"):
         return Rows.SOME
     return _compared(r, kind, name, left, right, sources)
@@ -216,8 +218,10 @@ def _compared(r: Reader, kind: str, name: str, left: Node, right: Node, sources:
         whole = sources.is_all_of(r, left, query)
         listed = any(_equal(r, left, item, sources) for item in items)
         return Rows.ALL if name in _HOLD_FOR_EQUALS and (whole or listed) else Rows.SOME
-    if same(r, left, right):
-        return Rows.ALL if name in _HOLD_FOR_EQUALS else Rows.NONE if name in _FAIL_FOR_EQUALS else Rows.SOME
+    if name in _FAIL_FOR_EQUALS and _one_column(r, left, right):
+        return Rows.NONE
+    if name in _HOLD_FOR_EQUALS and same(r, left, right):
+        return Rows.ALL
     if name in _HOLD_FOR_EQUALS and _equal(r, left, right, sources):
         return Rows.ALL
     one, two = single_column(left), single_column(right)
@@ -265,6 +269,18 @@ def _any_text(r: Reader, name: str, pattern: Node) -> bool:
     return text in ("", ".*", "^", "$", "^.*$", ".*$", "^.*", "(.*)", ".?", "\\A", "\\Z")
 
 
+def _is_null(node: Node) -> bool:
+    """NULL, which is a word and no literal: nothing is looked at."""
+    while "TypeCast" in node:
+        node = node["TypeCast"].get("arg", {})
+    return bool(node.get("A_Const", {}).get("isnull"))
+
+
+def _one_column(r: Reader, left: Node, right: Node) -> bool:
+    """Whether both sides are one column and nothing else."""
+    return "ColumnRef" in left and "ColumnRef" in right and same(r, left, right)
+
+
 def _equal(r: Reader, left: Node, right: Node, sources: Sources) -> bool:
     """Whether both sides are the same column of the same relation, or the same expression."""
     one, two = single_column(left), single_column(right)
@@ -293,29 +309,39 @@ def _never_null(r: Reader, node: Node, sources: Sources) -> bool:
 
 
 def _truth_test(r: Reader, fields: Node, sources: Sources) -> Rows:
+    """IS [NOT] TRUE, FALSE, UNKNOWN. What passes for no row may be false for all, or unknown for all."""
     kind = str(fields.get("booltesttype", ""))
     inner = judge(r, fields.get("arg", {}), sources)
-    if kind.endswith("UNKNOWN"):
-        return Rows.ALL if "NOT" in kind and inner is Rows.ALL else Rows.SOME
-    positive = kind.endswith("TRUE") != ("NOT" in kind)
-    if positive:
+    if kind == "IS_TRUE":
         return inner
-    return {Rows.ALL: Rows.NONE, Rows.NONE: Rows.ALL}.get(inner, inner)
+    if kind == "IS_NOT_UNKNOWN":
+        return Rows.FREE if inner is Rows.FREE else Rows.ALL
+    if inner is Rows.ALL:
+        return Rows.ALL if kind == "IS_NOT_FALSE" else Rows.NONE
+    return Rows.ALL if inner is Rows.NONE else inner
 
 
 def _case(r: Reader, fields: Node, sources: Sources) -> Rows:
-    branches = [item["CaseWhen"].get("result", {}) for item in fields.get("args", [])]
-    if "defresult" in fields:
-        branches.append(fields["defresult"])
-    kinds = {judge(r, branch, sources) for branch in branches}
-    if "defresult" not in fields:
-        kinds.add(Rows.NONE)
+    """The branches that can be reached, where they agree."""
+    kinds = set()
+    for item in fields.get("args", []):
+        test = Rows.SOME if "arg" in fields else judge(r, item["CaseWhen"].get("expr", {}), sources)
+        if test is not Rows.NONE:
+            kinds.add(judge(r, item["CaseWhen"].get("result", {}), sources))
+        if test is Rows.ALL:
+            break
+    else:
+        kinds.add(judge(r, fields["defresult"], sources) if "defresult" in fields else Rows.NONE)
     return kinds.pop() if len(kinds) == 1 else Rows.SOME
 
 
 def _coalesced(r: Reader, fields: Node, sources: Sources) -> Rows:
-    kinds = {judge(r, arg, sources) for arg in fields.get("args", [])}
-    return kinds.pop() if len(kinds) == 1 else Rows.SOME
+    """The first that is not always unknown."""
+    for arg in fields.get("args", []):
+        kind = judge(r, arg, sources)
+        if kind is not Rows.NONE:
+            return kind
+    return Rows.NONE
 
 
 def _sublink(r: Reader, fields: Node, sources: Sources) -> Rows:
