@@ -10,9 +10,9 @@ VENV := .venv
 AGENT := .venv-agent
 BIN := $(VENV)/bin
 export PYTHON
-# Nothing that the machine prefers for itself may leak into a run.
-export PYTHONDONTWRITEBYTECODE := 1
 export PYTHONHASHSEED := random
+# Compiling every module anew at each start of a gateway would take seconds, each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check fix docs live bench fuzz lock clean prepare servers
 
