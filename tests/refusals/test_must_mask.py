@@ -85,9 +85,10 @@ def changes(row: Mapping[str, Any]) -> bool:
     return "setup" in row or not {*words}.isdisjoint(_LASTING)
 
 
-_LASTING = frozenset(
-    "insert update delete merge create alter drop do into lo_from_bytea setval vacuum".split()
-)
+_LASTING = {"insert", "update", "delete", "merge", "create", "alter", "drop", "do", "into", "vacuum"} | {
+    "lo_from_bytea",
+    "setval",
+}
 
 
 async def is_masked(bench: Bench, row: Mapping[str, Any]) -> None:
