@@ -14,7 +14,7 @@ export PYTHONHASHSEED := random
 # Compiling every module anew at each start of a gateway would take seconds, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check fix docs live bench fuzz lock clean prepare servers
+.PHONY: help demo test check fix docs live slow bench fuzz lock clean prepare servers
 
 help:  ## Show these commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -41,7 +41,7 @@ test: prepare servers  ## Lint, types and every test: exactly what CI runs
 	@echo "types"
 	@$(BIN)/mypy --no-error-summary
 	@echo "tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 check: test  ## The same as test
 
@@ -52,6 +52,9 @@ fix: prepare  ## Format and repair what the linter can
 
 live: prepare servers  ## Only the tests that drive real servers and clients
 	@$(BIN)/python -m pytest -m live $(ARGS)
+
+slow: prepare servers  ## What takes long: a thousand races, hundreds of kills
+	@$(BIN)/python -m pytest -m slow -o faulthandler_timeout=0 $(ARGS)
 
 fuzz: prepare  ## Fuzz the decoders for MINUTES (default 10)
 	@VEDETTE_FUZZ_SECONDS=$$(( $${MINUTES:-10} * 60 )) $(BIN)/python -m pytest -m fuzz -p no:randomly \
