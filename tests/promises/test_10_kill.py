@@ -63,6 +63,7 @@ async def test_a_revoked_token_ends_its_sessions_and_opens_none(pg16, database, 
         await until(lambda: _busy(live) == 0, "the server has stopped")
         with pytest.raises(LoginFailed):
             await Talk.login(live.port, token)
+        await until(lambda: bool(live.journal("session.refused")))
         assert live.journal("session.refused")[-1]["code"] == "identity.revoked"
         web = f"http://127.0.0.1:{live.app.ports['web']}/api/v1"
         async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {admin}"}) as client:
