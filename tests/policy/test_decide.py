@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.policy.asks import AGENT, APPDB, ask, compiled, decision, ruled, touch, verdict
-from vedette.model import Allow, Deny, Hold, Kind, Principal, Resource
+from vedette.model import Allow, Deny, Hold, Kind, Principal, Resource, Touch
 from vedette.policy.testing import word
 
 HELD = """
@@ -492,3 +492,41 @@ def test_waiting_with_locks_needs_every_hold_to_permit_it() -> None:
 def test_a_pattern_beside_a_pack_reads_the_text() -> None:
     session = ruled("[{deny: {pack: destructive-sql, pattern: x}}]").for_session(AGENT, APPDB)
     assert session.reads_text
+
+
+def test_only_a_session_with_an_observing_policy_is_observing() -> None:
+    assert not ruled(HELD).for_session(AGENT, APPDB).observing
+    assert compiled(BOTH).for_session(AGENT, APPDB).observing
+
+
+def test_one_rule_that_reads_the_text_is_enough() -> None:
+    assert ruled("[{allow: {effects: [read]}}, {deny: {pattern: x}}]").for_session(AGENT, APPDB).reads_text
+
+
+def test_an_ask_of_an_equal_principal_is_of_the_session() -> None:
+    session = ruled(HELD).for_session(AGENT, APPDB)
+    twin = Principal("bot", Kind.AGENT, frozenset({"ai-agents"}), email="bot@example.com")
+    again = Resource("appdb", "postgres", {"env": "prod"})
+    assert word(session.decide(ask("read public.t", who=twin, where=again)).verdict) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("touched", "doubt"),
+    [
+        (touch("unknown"), "the action could not be read"),
+        (touch("read pay", resolved=False), "the schema of pay is not known"),
+        (touch("delete"), "the object is not known"),
+    ],
+)
+def test_what_could_not_be_ruled_out_is_said(touched: Touch, doubt: str) -> None:
+    rules = '[{allow: {effects: [read, delete, unknown]}}, {deny: {objects: ["hr.pay"]}}]'
+    found = verdict(ruled(rules), ask(touched))
+    assert isinstance(found, Deny)
+    assert f"(the rule could not be ruled out: {doubt})" in found.reason
+
+
+def test_a_fact_that_is_not_known_is_said() -> None:
+    rules = "[{allow: {effects: [read]}}, {deny: {when: action.sql.unscoped}}]"
+    found = verdict(ruled(rules), ask("read public.t", facts=None))
+    assert isinstance(found, Deny)
+    assert "a fact that its condition asks for is not known" in found.reason

@@ -35,6 +35,10 @@ names = st.text("ab.:", max_size=8)
         ("aa*aa", "aaa", False),
         ("a*b*c", "a-b-c", True),
         ("a*b*c", "a-c-b", False),
+        ("a*b*c", "a-c", False),
+        ("*pay*", "pay", True),
+        ("*pay*", "function:pay", False),
+        ("*", "function", True),
         ("?.t", "a.t", False),
         ("[ab].t", "a.t", False),
     ],
@@ -79,6 +83,7 @@ def test_a_bare_name_could_match_just_where_some_schema_makes_it(glob: str, bare
 )
 def test_a_bare_name_is_matched_in_any_schema(glob: str, bare: str, could: bool) -> None:
     assert Globs([glob]).could_match(bare) is could
+    assert Globs([glob, "other.thing"]).could_match(bare) is could
 
 
 def test_matching_does_not_backtrack() -> None:
