@@ -191,6 +191,17 @@ def _may_be_target(names: tuple[str, ...], sources: Sources) -> bool:
     return sources.belongs(names)
 
 
+def plain(node: Node) -> Node:
+    """``(SELECT x)`` without a table is x."""
+    while node.get("SubLink", {}).get("subLinkType") == "EXPR_SUBLINK":
+        query = node["SubLink"].get("subselect", {}).get("SelectStmt", {})
+        outputs = query.get("targetList", [])
+        if not set(query) <= {"targetList", "limitOption", "op"} or len(outputs) != 1:
+            break
+        node = outputs[0].get("ResTarget", {}).get("val", {})
+    return node
+
+
 def single_column(node: Node | None) -> tuple[str, ...] | None:
     """The one column that an expression is made of: itself, cast, collated, or with constants added."""
     stack, found = [node or {}], set[tuple[str, ...]]()
@@ -203,6 +214,8 @@ def single_column(node: Node | None) -> tuple[str, ...] | None:
             found.add(tuple(strings(fields.get("fields", []))))
         elif kind in ("TypeCast", "CollateClause"):
             stack.append(fields.get("arg", {}))
+        elif kind == "SubLink" and plain(item) is not item:
+            stack.append(plain(item))
         elif kind == "A_Expr" and fields.get("kind") == "AEXPR_OP" and strings(fields["name"])[-1] in "+-*||":
             stack += [fields.get("lexpr", {}), fields.get("rexpr", {})]
         elif kind != "A_Const":

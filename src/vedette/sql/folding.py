@@ -184,6 +184,8 @@ def _listed(r: Reader, fields: Node, name: str, kind: str) -> Value:
     items = fields.get("rexpr", {}).get("List", {}).get("items", [])
     values = [fold(r, item) for item in items]
     if kind == "AEXPR_IN":
+        if _mixed([left, *values]):
+            return UNSURE
         found = [compare("=", left, value) for value in values]
         if any(isinstance(value, Unsure) for value in found) and True not in found:
             return UNSURE
@@ -225,6 +227,12 @@ def _computed(name: str, left: Value, right: Value, *, unary: bool) -> Value:
     return found
 
 
+def _mixed(values: list[Value]) -> bool:
+    """Whether untyped strings stand beside others, whose type they would take: '01' is 1 beside a number."""
+    kinds = {type(value) for value in values if value is not None}
+    return str in kinds and len(kinds) > 1
+
+
 def _null_test(r: Reader, fields: Node) -> Value:
     if _opaque(fields.get("arg")):
         return UNSURE
@@ -244,17 +252,18 @@ def _boolean_test(r: Reader, fields: Node) -> Value:
 
 
 def _coalesce(r: Reader, fields: Node) -> Value:
-    for arg in fields.get("args", []):
-        value = fold(r, arg)
-        if value is not None:
-            return value
-    return None
+    values = [fold(r, arg) for arg in fields.get("args", [])]
+    if _mixed(values):
+        return UNSURE
+    return next((value for value in values if value is not None), None)
 
 
 def _case(r: Reader, fields: Node) -> Value:
     """The branches, where all that can be reached give the same."""
     found = [fold(r, item["CaseWhen"].get("result")) for item in fields.get("args", [])]
     found.append(fold(r, fields["defresult"]) if "defresult" in fields else None)
+    if _mixed(found):
+        return UNSURE
     if "arg" not in fields:
         tests = [truth(fold(r, item["CaseWhen"].get("expr"))) for item in fields.get("args", [])]
         for test, value in zip(tests, found, strict=False):

@@ -5,8 +5,9 @@ here can tell. What it catches is what people and agents write to get past "add 
 constants, columns compared with themselves, tests of nothing but other tables, the table
 matched against itself.
 
-A condition is judged as one of four: ALL rows pass, NONE do, SOME may, or FREE: it does not
-depend on the row, so it is all or nothing, and we do not know which.
+A condition is judged as one of four: ALL rows pass, NONE do (it is false or unknown for each), SOME
+may, or FREE: it may well be all, and its opposite too. FREE is what does not depend on the row, and
+whatever is only assumed to be true.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from vedette.sql.columns import Sources, alike, alike_columns, refers, same, single_column
+from vedette.sql.columns import Sources, alike, alike_columns, plain, refers, same, single_column
 from vedette.sql.folding import Unsure, fold, truth
 from vedette.sql.objects import Found, of_range
 from vedette.sql.parse import Node
 from vedette.sql.reader import Reader, Scope, strings
+from vedette.sql.words import words
 
 
 class Rows(enum.Enum):
@@ -109,7 +111,8 @@ def judge(r: Reader, node: Node, sources: Sources) -> Rows:
     if not isinstance(value, Unsure):
         return Rows.ALL if value is True else Rows.NONE
     if kind == "SubLink":
-        return _sublink(r, fields, sources)
+        inner = plain(node)
+        return _sublink(r, fields, sources) if inner is node else judge(r, inner, sources)
     if not refers(r, node, sources):
         return Rows.FREE
     work = _JUDGES.get(kind)
@@ -120,7 +123,7 @@ def _boolean(r: Reader, fields: Node, sources: Sources) -> Rows:
     args = fields.get("args", [])
     kinds = [judge(r, arg, sources) for arg in args]
     if fields.get("boolop") == "NOT_EXPR":
-        return {Rows.ALL: Rows.NONE, Rows.NONE: Rows.ALL}.get(kinds[0], kinds[0])
+        return {Rows.ALL: Rows.NONE, Rows.NONE: Rows.FREE}.get(kinds[0], kinds[0])
     if fields.get("boolop") == "AND_EXPR":
         return next((kind for kind in (Rows.NONE, Rows.SOME, Rows.FREE) if kind in kinds), Rows.ALL)
     if Rows.ALL in kinds or _complements(r, args):
@@ -190,7 +193,8 @@ _FAIL_FOR_EQUALS = frozenset({"<>", "!=", "<", ">"})
 
 def _operator(r: Reader, fields: Node, sources: Sources) -> Rows:
     kind, names = fields.get("kind"), strings(fields.get("name", []))
-    name, left, right = (names[-1] if names else ""), fields.get("lexpr", {}), fields.get("rexpr", {})
+    name = names[-1] if names else ""
+    left, right = plain(fields.get("lexpr", {})), plain(fields.get("rexpr", {}))
     if kind == "AEXPR_NOT_DISTINCT":
         return Rows.ALL if _equal(r, left, right, sources) else Rows.SOME
     if kind == "AEXPR_DISTINCT":
@@ -204,7 +208,10 @@ def _operator(r: Reader, fields: Node, sources: Sources) -> Rows:
         return Rows.ALL if ends and all(_equal(r, left, end, sources) for end in ends) else Rows.SOME
     if kind == "AEXPR_IN":
         found = any(_equal(r, left, item, sources) for item in right.get("List", {}).get("items", []))
-        return Rows.ALL if found and name == "=" else Rows.SOME
+        if found and name == "=":
+            return Rows.ALL
+        never = any(_one_column(r, left, item) for item in right.get("List", {}).get("items", []))
+        return Rows.NONE if never else Rows.SOME
     if kind not in ("AEXPR_OP", "AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_OP_ANY"):
         return Rows.SOME
     return _compared(r, kind, name, left, right, sources)
@@ -226,7 +233,7 @@ def _compared(r: Reader, kind: str, name: str, left: Node, right: Node, sources:
         return Rows.ALL
     one, two = single_column(left), single_column(right)
     if one is not None and two is not None and one == two:
-        return Rows.ALL  # id < id + 1: arithmetic on one column, against itself
+        return Rows.FREE  # id < id + 1: arithmetic on one column, against itself
     return _bound(r, name, left, right, sources)
 
 
@@ -244,7 +251,7 @@ def _bound(r: Reader, name: str, left: Node, right: Node, sources: Sources) -> R
         return Rows.SOME
     least = 1 if "ColumnRef" in left else 0
     beneath = value <= least if name == ">=" else value < least
-    return Rows.ALL if beneath else Rows.SOME
+    return Rows.FREE if beneath else Rows.SOME
 
 
 def _never_negative(node: Node) -> bool:
@@ -297,15 +304,30 @@ def _null(r: Reader, fields: Node, sources: Sources) -> Rows:
 
 
 def _never_null(r: Reader, node: Node, sources: Sources) -> bool:
-    if "NullTest" in node or "BooleanTest" in node:
+    """Whether an expression has a value in every row: built of what has, by what keeps it."""
+    node = plain(node)
+    kind = next(iter(node), "")
+    fields: Node = node.get(kind, {})
+    if kind in ("NullTest", "BooleanTest"):
         return True
-    if "CoalesceExpr" in node:
-        values = [fold(r, arg) for arg in node["CoalesceExpr"].get("args", [])]
-        return any(not isinstance(value, Unsure) and value is not None for value in values) or any(
-            _never_null(r, arg, sources) for arg in node["CoalesceExpr"].get("args", [])
-        )
-    names = strings(node.get("ColumnRef", {}).get("fields", []))
-    return names != [] and sources.required(r, names)
+    if kind == "A_Const":
+        r.notes.looked = True
+        return not fields.get("isnull")
+    if kind in ("TypeCast", "CollateClause"):
+        return _never_null(r, fields.get("arg", {}), sources)
+    if kind == "SubLink":
+        return bool(fields.get("subLinkType") == "EXISTS_SUBLINK")
+    if kind == "CoalesceExpr":
+        return any(_never_null(r, arg, sources) for arg in fields.get("args", []))
+    if kind == "A_Expr" and fields.get("kind") in ("AEXPR_OP", "AEXPR_LIKE", "AEXPR_ILIKE"):
+        sides = (fields.get("lexpr"), fields.get("rexpr"))
+        return all(_never_null(r, side, sources) for side in sides if side is not None)
+    if kind == "FuncCall" and strings(fields.get("funcname", []))[-1] in _STRICT:
+        return all(_never_null(r, arg, sources) for arg in fields.get("args", []))
+    return kind == "ColumnRef" and sources.required(r, strings(fields.get("fields", [])))
+
+
+_STRICT = words("length char_length octet_length lower upper btrim abs md5")
 
 
 def _truth_test(r: Reader, fields: Node, sources: Sources) -> Rows:
@@ -315,10 +337,10 @@ def _truth_test(r: Reader, fields: Node, sources: Sources) -> Rows:
     if kind == "IS_TRUE":
         return inner
     if kind == "IS_NOT_UNKNOWN":
-        return Rows.FREE if inner is Rows.FREE else Rows.ALL
+        return Rows.FREE
     if inner is Rows.ALL:
-        return Rows.ALL if kind == "IS_NOT_FALSE" else Rows.NONE
-    return Rows.ALL if inner is Rows.NONE else inner
+        return Rows.FREE if kind == "IS_NOT_FALSE" else Rows.NONE
+    return Rows.FREE if inner is Rows.NONE else inner
 
 
 def _case(r: Reader, fields: Node, sources: Sources) -> Rows:
@@ -332,7 +354,9 @@ def _case(r: Reader, fields: Node, sources: Sources) -> Rows:
             break
     else:
         kinds.add(judge(r, fields["defresult"], sources) if "defresult" in fields else Rows.NONE)
-    return kinds.pop() if len(kinds) == 1 else Rows.SOME
+    if len(kinds) == 1:
+        return kinds.pop()
+    return Rows.FREE if Rows.FREE in kinds and Rows.SOME not in kinds else Rows.SOME
 
 
 def _coalesced(r: Reader, fields: Node, sources: Sources) -> Rows:
@@ -342,6 +366,11 @@ def _coalesced(r: Reader, fields: Node, sources: Sources) -> Rows:
         if kind is not Rows.NONE:
             return kind
     return Rows.NONE
+
+
+def _cast(r: Reader, fields: Node, sources: Sources) -> Rows:
+    """``(condition)::bool``, perhaps by way of text."""
+    return judge(r, fields.get("arg", {}), sources)
 
 
 def _sublink(r: Reader, fields: Node, sources: Sources) -> Rows:
@@ -365,6 +394,7 @@ _SIMPLE = frozenset({"targetList", "fromClause", "whereClause", "limitOption", "
 
 _JUDGES: dict[str, Any] = {
     "A_Expr": _operator,
+    "TypeCast": _cast,
     "NullTest": _null,
     "BooleanTest": _truth_test,
     "CaseExpr": _case,

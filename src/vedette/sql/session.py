@@ -94,11 +94,16 @@ def discard(r: Reader, node: Node, scope: Scope) -> None:
 
 
 def lock(r: Reader, node: Node, scope: Scope) -> None:
-    """LOCK keeps others out: as strong as a write."""
+    """LOCK keeps others out: as strong as a write, but for the lock that every SELECT takes (pg_dump)."""
     r.notes.locks = True
+    effect = Effect.READ if node.get("mode") == _ACCESS_SHARE else Effect.WRITE
     for item in node.get("relations", []):
         found = objects.of_range(r, item["RangeVar"])
-        r.touch(Effect.WRITE, found.name, resolved=found.resolved)
+        r.touch(effect, found.name, resolved=found.resolved)
+
+
+# AccessShareLock (lockdefs.h).
+_ACCESS_SHARE = 1
 
 
 def explain(r: Reader, node: Node, scope: Scope) -> None:
