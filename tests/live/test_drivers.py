@@ -52,7 +52,9 @@ def _orm(live: Live) -> None:
     engine = create_engine(_url(live, "psycopg"), connect_args={"sslmode": "disable"})
     try:
         with Session(engine) as session:
-            session.add(Customer(id=700, name="Eve", email="eve@example.com", orders=[Order(id=700, total=3)]))
+            session.add(
+                Customer(id=700, name="Eve", email="eve@example.com", orders=[Order(id=700, total=3)])
+            )
             session.commit()
             eve = session.scalars(select(Customer).where(Customer.name == "Eve")).one()
             eve.name = "Eva"

@@ -183,8 +183,7 @@ class Responses:
             if length < 4:
                 raise ProtocolError(f"the server sent a row of {length} bytes")
             end = at + 1 + length
-        head.rows += rows
-        head.bytes += at - begin
+        self._count(head, rows, at - begin)
         if head.sample_room > 0:
             self._sample(head, data[begin : min(at, size)])
         return at
@@ -216,8 +215,7 @@ class Responses:
         if allowed is not None:
             yield from self._break_off(head, allowed)
             return at
-        head.rows += rows
-        head.bytes += len(run)
+        self._count(head, rows, len(run))
         try:
             if head.copy is not None:
                 run = self._copy_run(head, run)
@@ -254,16 +252,21 @@ class Responses:
         head.sample_room -= len(piece)
         head.sample.append(piece)
 
+    def _count(self, head: Pending, rows: int, size: int) -> None:
+        """Rows that the caller gets: what is held back counts against no limit."""
+        head.rows += rows
+        head.bytes += size
+        self._x.session_rows += rows
+        self._x.session_bytes += size
+
     def _within(self, head: Pending, rows: int, size: int) -> Deny | None:
         """The limit that these rows would break, if any."""
         x = self._x
-        x.session_rows += rows
-        x.session_bytes += size
         for limit in head.limits:
             session = limit.per == "session"
-            if limit.rows is not None and (x.session_rows if session else head.rows + rows) > limit.rows:
+            if limit.rows is not None and (x.session_rows if session else head.rows) + rows > limit.rows:
                 return Deny(limit.rule, f"more than {limit.rows} rows per {limit.per}", "ask for fewer rows", "limit.rows")
-            if limit.bytes is not None and (x.session_bytes if session else head.bytes + size) > limit.bytes:
+            if limit.bytes is not None and (x.session_bytes if session else head.bytes) + size > limit.bytes:
                 return Deny(limit.rule, f"more than {limit.bytes} bytes per {limit.per}", "ask for less", "limit.bytes")
         return None
 

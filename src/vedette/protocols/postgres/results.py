@@ -97,11 +97,15 @@ class Outputs:
             safe = facts.statements == 1 and place in facts.counts
             return Output(label, "", None, oid, form == 1, tainted=tainted and not safe)
         relation = self.catalog.by_oid(table)
+        if relation is not None and number < 0:
+            # tableoid, ctid and their kin are where a row is, not what it holds.
+            return Output(label, relation.qualified, label, oid, form == 1)
         known = None if relation is None else next((c for c in relation.columns if c.number == number), None)
         if relation is None or known is None:
             # Made after the catalogue was read, perhaps in this very transaction.
             return Output(label, None, label, oid, form == 1)
-        hidden = relation.kind in "vm" and self._view_feeds(relation.oid, number, masks)
+        user_view = relation.kind in "vm" and not relation.qualified.startswith(_SYSTEM)
+        hidden = user_view and self._view_feeds(relation.oid, number, masks)
         return Output(label, relation.qualified, known.name, oid, form == 1, tainted=hidden)
 
     def hide(self, text: str, masks: Sequence[MaskRule], tally: Tally) -> str:
