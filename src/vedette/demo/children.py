@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,20 +40,17 @@ def keep_secret(path: Path, secret: str) -> None:
     path.write_text(secret)
 
 
-def environment(**extra: str) -> dict[str, str]:
-    """What a child needs of ours, and no more: no secret of whoever runs the demo goes along."""
-    kept = (
-        "PATH",
-        "HOME",
-        "LANG",
-        "LC_ALL",
-        "TMPDIR",
-        "PYTHONPATH",
-        "PYTHONDONTWRITEBYTECODE",
-        "TERM",
-        "COLUMNS",
-    )
-    return {name: os.environ[name] for name in kept if name in os.environ} | extra
+def environment(cache: Path | None = None, **extra: str) -> dict[str, str]:
+    """What a child needs of ours, and no more: no secret of whoever runs the demo goes along.
+
+    Where we are not to leave bytecode behind, the children share it in *cache*: compiling
+    everything anew would take each of them longer than its work.
+    """
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "TERM", "COLUMNS")
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    if cache is not None and sys.dont_write_bytecode:
+        found["PYTHONPYCACHEPREFIX"] = str(cache / "bytecode")
+    return found | extra
 
 
 def bound(arguments: Sequence[str | Path]) -> list[str]:

@@ -174,7 +174,7 @@ async def _start_gateway(scene: Scene, web: int, stack: contextlib.AsyncExitStac
     log = scene.folder / "gateway.log"
     log.touch(0o600)
     words = [sys.executable, "-m", "vedette", "serve", "--config", str(scene.config)]
-    child = await start(words, log, env=environment(PYTHONUNBUFFERED="1"), cwd=scene.folder)
+    child = await start(words, log, env=environment(scene.folder, PYTHONUNBUFFERED="1"), cwd=scene.folder)
     stack.push_async_callback(end, child)
     await until_listening(child, scene.port, "the gateway", log)
     await until_listening(child, web, "the gateway's API", log)

@@ -24,9 +24,9 @@ class Vedette:
     async def text(self, *words: str, token: str | None = None) -> str:
         """What the command prints. Raises DemoFailed where it fails."""
         more = {"VEDETTE_TOKEN": token} if token else {}
-        env = environment(COLUMNS=str(self.width), FORCE_COLOR="1" if sys.stdout.isatty() else "", **more)
-        if not env["FORCE_COLOR"]:
-            del env["FORCE_COLOR"]
+        if sys.stdout.isatty():
+            more["FORCE_COLOR"] = "1"
+        env = environment(self.config.parent, COLUMNS=str(self.width), **more)
         child = await asyncio.create_subprocess_exec(
             *bound([sys.executable, "-m", "vedette", *words, "--config", str(self.config)]),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
