@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
+
 from tests.bench import cases, figures, sides
 from tests.testbed.processes import ChildFailed
 
@@ -44,7 +46,7 @@ def main() -> int:
             print(f"  measuring {name}", file=say, flush=True)
             try:
                 found += cases.CASES[name](bench, size)
-            except (ChildFailed, OSError, subprocess.SubprocessError) as failure:
+            except (ChildFailed, OSError, subprocess.SubprocessError, psycopg.Error) as failure:
                 failed = True
                 print(f"  {name} failed: {failure}", file=say)
     document = json.dumps([figure.as_dict() for figure in found], indent=2)

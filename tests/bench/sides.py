@@ -136,7 +136,9 @@ def vedette(server: Postgres, *, tls: bool) -> Iterator[tuple[Side, Side]]:
     folder = processes.folder() / ("vedette-tls" if tls else "vedette")
     folder.mkdir()
     upstream = gateway.Upstream(server, DATABASE, ROLE, name=DATABASE, tls="require" if tls else "disable")
-    file = gateway.write(folder, [upstream], POLICIES)
+    # One principal opens a thousand sessions here, and on a busy machine in no hurry.
+    limits = {"limits": {"per_principal": 1500, "login_timeout": "60s"}}
+    file = gateway.write(folder, [upstream], POLICIES, gateway=limits)
     with gateway.serving(file) as running:
 
         def side(name: str, user: str, secret: str) -> Side:
