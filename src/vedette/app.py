@@ -131,11 +131,14 @@ class App:
         self.journal.record(
             events.GatewayStarted(
                 at=time.time(), version=__version__, worker=WORKER, policy=settings.policies.hash,
-                config=settings.hash, listen=tuple(f"{n}:{p}" for n, p in self.ports.items()), pid=os.getpid(),
+                config=settings.hash, pid=os.getpid(),
+                listen=tuple(f"{name}:{port}" for name, port in self.ports.items()),
             )
         )  # fmt: skip
         self._spawn(self.revocations.run(), self._keep_journal(), self._watch_file())
-        self._spawn(self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run())
+        self._spawn(
+            self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run()
+        )
         if "postgres" in listeners:
             self._spawn(self.engine.serve(listeners["postgres"], self._door(context)))
         if "web" in listeners:
@@ -255,14 +258,18 @@ class App:
     async def _follow(self) -> None:
         """Keep a process that indexes the journal; start it anew where it ends."""
         # Nothing of our environment but what Python needs: credentials may stand there.
-        environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
+        environment = {
+            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ
+        }
         words = ["-m", "vedette.store.follow", str(self.folder.journal), str(self.folder.store), WORKER]
         while True:
             self._index = await asyncio.create_subprocess_exec(
                 sys.executable, *words, stdin=asyncio.subprocess.PIPE, env=environment
             )
             status = await self._index.wait()
-            log.error("the process that indexes the journal ended with status %d; it is started again", status)
+            log.error(
+                "the process that indexes the journal ended with status %d; it is started again", status
+            )
             await asyncio.sleep(1.0)
 
     async def _keep_journal(self) -> None:
@@ -314,7 +321,8 @@ class App:
             return ()
         self.journal.record(
             events.PolicyLoaded(
-                at=time.time(), policy=loaded.policies.hash, files=(str(loaded.file),), before=before.policies.hash,
+                at=time.time(), policy=loaded.policies.hash, before=before.policies.hash,
+                files=(str(loaded.file),),
                 rules=sum(len(policy.rules) for policy in loaded.policies.policies),
             )
         )  # fmt: skip
@@ -327,7 +335,7 @@ class App:
         return later
 
 
-_ANY = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (compared with, not bound to)
+_ANY = frozenset({"0.0.0.0", "::", ""})  # compared with, not bound to
 
 
 def _bound(where: HostPort) -> socket.socket:

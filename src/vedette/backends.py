@@ -31,7 +31,9 @@ def postgres_backend(settings: ResourceSettings, logins: Secrets, limits: Limits
     async def connect(caller: Mapping[str, str], version: int) -> Upstream:
         try:
             login = await logins.login(settings.login)
-            context = upstream_context(settings.upstream.tls, settings.upstream.ca, login.certificate, login.key)
+            context = upstream_context(
+                settings.upstream.tls, settings.upstream.ca, login.certificate, login.key
+            )
         except (CredentialError, CertificateError) as problem:
             raise UpstreamRefused(
                 "upstream.credential", "the gateway's own login is not available", detail=str(problem)
@@ -56,9 +58,7 @@ def postgres_backend(settings: ResourceSettings, logins: Secrets, limits: Limits
     )
 
 
-def as_shown(
-    action: Action, masks: tuple[MaskRule, ...], key: bytes
-) -> tuple[str, tuple[str | None, ...]]:
+def as_shown(action: Action, masks: tuple[MaskRule, ...], key: bytes) -> tuple[str, tuple[str | None, ...]]:
     """What approvers see: effects and objects in full, values that a mask covers hidden.
 
     An approval is bound to the exact text all the same, by its digest.

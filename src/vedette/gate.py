@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from vedette.model import Action, Allow, Ask, Decision, Deny, Hold, MaskRule, Principal, Resource, Verdict
 from vedette.trail import events
@@ -38,10 +38,10 @@ class Journal(Protocol):
 class Desk(Protocol):
     """Where people are asked."""
 
-    async def wait(
+    def wait(
         self, ask: Ask, hold: Hold, policy: str, *, told: Callable[[str], None]
-    ) -> Allow | Deny: ...
-    async def ticket(self, ask: Ask, hold: Hold, policy: str) -> Allow | Deny: ...
+    ) -> Coroutine[Any, Any, Allow | Deny]: ...
+    def ticket(self, ask: Ask, hold: Hold, policy: str) -> Coroutine[Any, Any, Allow | Deny]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Gate:
         self._desk = desk
         self._keep = keep
         self._now = now
-        self._asking: asyncio.Future[Allow | Deny] | None = None
+        self._asking: asyncio.Task[Allow | Deny] | None = None
         self._decided: dict[tuple[str, int, int], tuple[Action, Decision]] = {}
 
     def use(self, policy: Policy) -> None:
@@ -170,7 +170,7 @@ class Gate:
             asking = self._desk.ticket(ask, hold, decision.policy)
         else:
             asking = self._desk.wait(ask, hold, decision.policy, told=lambda number: told(number, hold))
-        waiting = self._asking = asyncio.ensure_future(asking)
+        waiting = self._asking = asyncio.create_task(asking)
         try:
             verdict = await waiting
         except OSError:
@@ -182,7 +182,9 @@ class Gate:
         finally:
             self._asking = None
         if isinstance(verdict, Allow) and decision.policy != self._policy.hash:
-            verdict = Deny(hold.rule, "the policy changed while people were asked", "ask again", "approval.void")
+            verdict = Deny(
+                hold.rule, "the policy changed while people were asked", "ask again", "approval.void"
+            )
         return self._conclude(ask, decision.policy, verdict, message, check)
 
     def _conclude(
@@ -215,7 +217,10 @@ class Gate:
         except (OSError, UnicodeError):
             # No record, no passage: an unwritten Allow must not run.
             verdict = Deny(
-                "journal", "the journal cannot be written, so nothing may run", "tell the operator", "journal.unavailable"
+                "journal",
+                "the journal cannot be written, so nothing may run",
+                "tell the operator",
+                "journal.unavailable",
             )
         if isinstance(verdict, Deny):
             self.denied += 1

@@ -37,7 +37,9 @@ class Live:
     def port(self) -> int:
         return self.app.ports["postgres"]
 
-    def token(self, subject: str = "agent-1", *, kind: Kind = Kind.AGENT, groups: Sequence[str] = ("ai-agents",)) -> str:
+    def token(
+        self, subject: str = "agent-1", *, kind: Kind = Kind.AGENT, groups: Sequence[str] = ("ai-agents",)
+    ) -> str:
         return self.app.tokens.issue(subject, kind, groups, 600, now=time.time()).text
 
     def dsn(self, token: str | None = None, **options: str) -> str:
@@ -59,7 +61,9 @@ class Live:
         self.app.journal.flush()
         return [e.body | {"kind": e.kind} for e in read(self.app.journal.folder) if kind in (None, e.kind)]
 
-    async def run(self, *words: str, text: str = "", env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    async def run(
+        self, *words: str, text: str = "", env: Mapping[str, str] | None = None
+    ) -> tuple[int, str, str]:
         """A program of the server's version: exit status, output, errors."""
         child = await asyncio.create_subprocess_exec(
             str(self.server.bin / words[0]), *words[1:],

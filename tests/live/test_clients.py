@@ -36,7 +36,9 @@ def live_kinds(folder):
 async def test_an_unmodified_asyncpg_script(pg16, database, tmp_path):
     async with living(pg16, database, tmp_path) as live:
         connection = await asyncpg.connect(**live.keywords())
-        await connection.execute("INSERT INTO customers VALUES ($1, $2, $3, $4, $5)", 900, "Ada", "a@b.c", "1", 2)
+        await connection.execute(
+            "INSERT INTO customers VALUES ($1, $2, $3, $4, $5)", 900, "Ada", "a@b.c", "1", 2
+        )
         for _ in range(3):
             assert await connection.fetchval("SELECT name FROM customers WHERE id = $1", 900) == "Ada"
         async with connection.transaction():
@@ -118,7 +120,9 @@ async def test_masked_in_text_and_binary_and_copy(pg16, database, tmp_path):
         seen = ""
         for _ in range(2):
             seen += repr(await connection.fetch("SELECT * FROM customers WHERE id = $1", 901))
-        seen += repr(await connection.fetch("SELECT ssn AS x, 'mail: ' || email AS y FROM customers WHERE id = 901"))
+        seen += repr(
+            await connection.fetch("SELECT ssn AS x, 'mail: ' || email AS y FROM customers WHERE id = 901")
+        )
         seen += repr(await connection.fetch("SELECT substr(ssn, 1) FROM customers WHERE id = 901"))
         await connection.close()
         async with await psycopg.AsyncConnection.connect(live.dsn()) as other:
@@ -144,7 +148,12 @@ async def test_cancel_reaches_the_server(pg16, database, tmp_path):
             await connection.fetch("SELECT pg_sleep(30)", timeout=0.3)
         assert await connection.fetchval("SELECT 1") == 1
         await connection.close()
-        assert live.direct("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND pid <> pg_backend_pid()").strip() == "0"
+        assert (
+            live.direct(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND pid <> pg_backend_pid()"
+            ).strip()
+            == "0"
+        )
 
 
 async def test_listen_and_notify(pg16, database, tmp_path):
@@ -169,6 +178,8 @@ async def test_a_view_replaced_in_the_open_transaction_cannot_be_used_there(pg16
         assert await connection.fetch("SELECT shown FROM shown")
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="vedette:"):
             async with connection.transaction():
-                await connection.execute("CREATE OR REPLACE VIEW shown AS SELECT id, ssn AS shown FROM customers")
+                await connection.execute(
+                    "CREATE OR REPLACE VIEW shown AS SELECT id, ssn AS shown FROM customers"
+                )
                 await connection.fetch("SELECT shown FROM shown")
         await connection.close()

@@ -7,13 +7,11 @@ import pytest
 from tests.postgres.dialogue import (
     BOUND,
     CLOSED,
-    NO_DATA,
     NO_PARAMETERS,
     NONCE,
     PARSED,
     Dialogue,
     bind,
-    close,
     complete,
     describe,
     described,
@@ -224,7 +222,7 @@ def test_rows_larger_than_a_read_pass_without_being_kept():
 def test_a_row_too_large_to_mask_ends_the_session():
     talk = Dialogue(masks=(SSN,))
     talk.caller_says(m.query("SELECT ssn FROM customers"))
-    with pytest.raises(ProtocolError, match="can be masked|have to be opened"):
+    with pytest.raises(ProtocolError, match=r"can be masked|have to be opened"):
         talk.server_says(described(SSN_COLUMN) + row(b"x" * (2 << 20))[:70000])
     assert b"xxx" not in talk.down
 

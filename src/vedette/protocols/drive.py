@@ -151,14 +151,14 @@ class Drive:
                 elif kind is Mask:
                     try:
                         answer = self._mask(step.plan, step.run)  # type: ignore[union-attr]
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001  (handed to the relay)
                         # The relay says what a row that cannot be masked leads to.
                         refused = error
                 else:
                     raise TypeError(f"a relay yielded {step!r}")
         except StopIteration:
             lane.steps = None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is ends this session, and is recorded)
             lane.steps = None
             failure = error
         self._send(self.upstream, up)
@@ -167,7 +167,7 @@ class Drive:
             self._end("error", failure)
         elif waited is not None:
             self._pause(source, "wait")
-            lane.task = asyncio.ensure_future(self._wait(lane, source, waited))
+            lane.task = asyncio.create_task(self._wait(lane, source, waited))
 
     def _send(self, transport: asyncio.Transport, pieces: list[bytes]) -> None:
         if not pieces or self._over:
@@ -187,7 +187,7 @@ class Drive:
                 lane.steps.close()
                 lane.steps = None
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Whatever went wrong, there is no verdict, so nothing passes.
             lane.task = None
             self._end("error", error)

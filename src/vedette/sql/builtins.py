@@ -218,9 +218,7 @@ create a function in C, so a symbol of this name is the extension's."""
 
 def known(name: str) -> bool:
     """Whether pg_catalog has a function of that name."""
-    return (
-        name in FUNCTIONS or name in HARMLESS or name in EFFECTS or name in SPECIAL or name in UNCALLABLE
-    )
+    return name in FUNCTIONS or name in HARMLESS or name in EFFECTS or name in SPECIAL or name in UNCALLABLE
 
 
 def classified(name: str) -> bool:

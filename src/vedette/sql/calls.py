@@ -76,9 +76,7 @@ def keyword(*names: str) -> Read:
     return read
 
 
-def apply(
-    r: Reader, schema: str | None, name: str, args: list[Node], *, procedure: bool = False
-) -> None:
+def apply(r: Reader, schema: str | None, name: str, args: list[Node], *, procedure: bool = False) -> None:
     """What calling this name with these arguments may do."""
     builtin = schema in (None, "pg_catalog") and known(name)
     if builtin:

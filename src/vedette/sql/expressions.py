@@ -88,5 +88,3 @@ def sort(r: Reader, node: Node, scope: Scope) -> list[Any]:
     if names:
         operator(r, {"name": node["useOp"]}, scope)
     return [node.get("node", {})]
-
-

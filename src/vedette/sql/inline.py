@@ -18,4 +18,3 @@ def read_text(r: Reader, text: str) -> None:
             return
         for statement in found:
             r.statement(statement["stmt"])
-

@@ -93,9 +93,7 @@ def delete(r: Reader, node: Node, scope: Scope) -> None:
 
 def merge(r: Reader, node: Node, scope: Scope) -> None:
     scope = ctes(r, node.get("withClause"), scope)
-    commands = {
-        clause["MergeWhenClause"].get("commandType") for clause in node.get("mergeWhenClauses", [])
-    }
+    commands = {clause["MergeWhenClause"].get("commandType") for clause in node.get("mergeWhenClauses", [])}
     found = objects.of_range(r, node["relation"])
     if commands & {"CMD_UPDATE", "CMD_INSERT"}:
         _target(r, node, Effect.WRITE)
@@ -179,5 +177,3 @@ def _alias(r: Reader, alias: Node | None, *, hides: bool) -> None:
 def locking(r: Reader, node: Node, scope: Scope) -> None:
     """FOR UPDATE and its kin. The names in it are aliases, not relations."""
     r.notes.locks = True
-
-

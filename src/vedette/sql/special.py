@@ -81,7 +81,5 @@ READERS: dict[str, Callable[[Reader, list[Node]], None]] = {
     **dict.fromkeys(("cursor_to_xml", "cursor_to_xmlschema"), _cursor),
     **dict.fromkeys(("table_to_xml", "table_to_xml_and_xmlschema", "table_to_xmlschema"), _relation),
     **dict.fromkeys(("schema_to_xml", "schema_to_xml_and_xmlschema", "schema_to_xmlschema"), _schema),
-    **dict.fromkeys(
-        ("database_to_xml", "database_to_xml_and_xmlschema", "database_to_xmlschema"), _database
-    ),
+    **dict.fromkeys(("database_to_xml", "database_to_xml_and_xmlschema", "database_to_xmlschema"), _database),
 }

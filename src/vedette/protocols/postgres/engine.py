@@ -216,7 +216,10 @@ class Engine:
             protocol="postgres", address=address, tls="tls" if login.encrypted else "",
             application=login.settings.get("application_name", ""), policy=policy.hash,
             observing=policy.observing,
-            state=(("database", state.database), ("role", state.role), ("search_path", ", ".join(state.search_path))),
+            state=(
+                ("database", state.database), ("role", state.role),
+                ("search_path", ", ".join(state.search_path)),
+            ),
         )  # fmt: skip
         try:
             shared.journal.append(*events.encode(opened))
@@ -253,7 +256,13 @@ class Engine:
     # --- records ------------------------------------------------------------------------------
 
     def _refused(
-        self, address: str, code: str, reason: str, resource: str, user: str, principal: Principal | None = None
+        self,
+        address: str,
+        code: str,
+        reason: str,
+        resource: str,
+        user: str,
+        principal: Principal | None = None,
     ) -> None:
         event = events.SessionRefused(
             at=self._shared.clock(), session=f"{self._prefix}-{next(self._numbers)}", protocol="postgres",

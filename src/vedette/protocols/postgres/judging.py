@@ -108,7 +108,9 @@ class Judging:
     @staticmethod
     def _uncertain(facts: Facts) -> Facts:
         """In a transaction that changed a view or function itself, and that only it can see."""
-        if not any(t.effect in _USES and t.object and not t.object.startswith(_CERTAIN) for t in facts.touches):
+        if not any(
+            t.effect in _USES and t.object and not t.object.startswith(_CERTAIN) for t in facts.touches
+        ):
             return facts
         reason = "this transaction changed what names mean; commit first"
         return replace(facts, touches=(*facts.touches, Touch(Effect.UNKNOWN)), reason=facts.reason or reason)
@@ -150,7 +152,9 @@ class Judging:
         if copy is None or copy.direction != "out" or not copy.stdio:
             return None
         if copy.query:
-            unseen = Deny("masking", "the query of this COPY could not be told apart", hint, "masking.refused")
+            unseen = Deny(
+                "masking", "the query of this COPY could not be told apart", hint, "masking.refused"
+            )
             return None if copy.text else unseen
         try:
             self._outputs.copy_plan(facts, allow.masks, b"")

@@ -130,9 +130,7 @@ def authentication(code: int, data: bytes = b"") -> bytes:
 
 def row_description(columns: Iterable[tuple[str, int]]) -> bytes:
     """RowDescription of (label, type OID), text format, no origin."""
-    cells = [
-        cstring(label) + struct.pack("!IhIhih", 0, 0, oid, -1, -1, 0) for label, oid in columns
-    ]
+    cells = [cstring(label) + struct.pack("!IhIhih", 0, 0, oid, -1, -1, 0) for label, oid in columns]
     return message(b"T", _I16.pack(len(cells)) + b"".join(cells))
 
 

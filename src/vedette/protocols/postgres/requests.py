@@ -30,7 +30,18 @@ _LEAVES_MEANING = frozenset(
     {
         *("CREATE TABLE", "ALTER TABLE", "DROP TABLE", "SELECT INTO", "CREATE INDEX", "DROP INDEX"),
         *("CREATE SEQUENCE", "ALTER SEQUENCE", "DROP SEQUENCE", "CREATE SCHEMA", "CREATE TYPE", "COMMENT"),
-        *("SELECT", "TRUNCATE", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "SET", "REFRESH MATERIALIZED"),
+        *(
+            "SELECT",
+            "TRUNCATE",
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+            "BEGIN",
+            "COMMIT",
+            "ROLLBACK",
+            "SET",
+            "REFRESH MATERIALIZED",
+        ),
     }
 )
 
@@ -309,7 +320,12 @@ class Requests:
                 ruling = yield Judge(portal.draft)
                 if ruling.facts.fetches and isinstance(ruling.verdict, Allow) and ruling.verdict.masks:
                     # The cursor behind it may have other columns by now than those it was bound with.
-                    stale = Deny("masking", "a FETCH bound before its cursor changed", "bind it again", "masking.refused")
+                    stale = Deny(
+                        "masking",
+                        "a FETCH bound before its cursor changed",
+                        "bind it again",
+                        "masking.refused",
+                    )
                     ruling = Ruling(stale, ruling.facts, ruling.action)
                 portal.ruling = ruling
                 portal.epoch = x.epoch

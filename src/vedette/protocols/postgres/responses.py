@@ -80,9 +80,15 @@ class Responses:
             end = at + 1 + length
             if length < 4:
                 raise ProtocolError(f"the server sent a message of type {chr(tag)!r} and {length} bytes")
-            if tag == _ROW or tag == _COPY_DATA:
+            if tag in (_ROW, _COPY_DATA):
                 head = self._head(tag)
-                if head.plan is None and head.copy is None and not head.limits and not self._x.discarding and not head.swallow:
+                if (
+                    head.plan is None
+                    and head.copy is None
+                    and not head.limits
+                    and not self._x.discarding
+                    and not head.swallow
+                ):
                     at = self._plain_rows(data, at, end, tag, head)
                     if at > size:
                         self._passing = at - size
@@ -265,9 +271,19 @@ class Responses:
         for limit in head.limits:
             session = limit.per == "session"
             if limit.rows is not None and (x.session_rows if session else head.rows) + rows > limit.rows:
-                return Deny(limit.rule, f"more than {limit.rows} rows per {limit.per}", "ask for fewer rows", "limit.rows")
+                return Deny(
+                    limit.rule,
+                    f"more than {limit.rows} rows per {limit.per}",
+                    "ask for fewer rows",
+                    "limit.rows",
+                )
             if limit.bytes is not None and (x.session_bytes if session else head.bytes) + size > limit.bytes:
-                return Deny(limit.rule, f"more than {limit.bytes} bytes per {limit.per}", "ask for less", "limit.bytes")
+                return Deny(
+                    limit.rule,
+                    f"more than {limit.bytes} bytes per {limit.per}",
+                    "ask for less",
+                    "limit.bytes",
+                )
         return None
 
     def _break_off(self, head: Pending, deny: Deny) -> Steps:
@@ -433,7 +449,8 @@ class Responses:
             return
         head.tally = Tally()
         head.copy = CopyMask(
-            plan, copy.format, copy.delimiter, copy.null, copy.quote, copy.escape, copy.header, tally=head.tally
+            plan, copy.format, copy.delimiter, copy.null, copy.quote, copy.escape, copy.header,
+            tally=head.tally,
         )  # fmt: skip
 
     def _finish(self, head: Pending, tag: bytes, sqlstate: str) -> None:
@@ -446,8 +463,14 @@ class Responses:
             return
         x.report(
             Outcome(
-                head.ruling, tag.decode("utf-8", "replace"), head.rows, head.bytes, sqlstate,
-                head.tally.counts if head.tally is not None else {}, head.described, tuple(head.sample),
+                head.ruling,
+                tag.decode("utf-8", "replace"),
+                head.rows,
+                head.bytes,
+                sqlstate,
+                head.tally.counts if head.tally is not None else {},
+                head.described,
+                tuple(head.sample),
             )
         )
         head.rows = head.bytes = 0
@@ -466,7 +489,9 @@ class Responses:
             value, _ = m.read_cstring(whole, at)
             pinned = _PINNED.get(name.lower())
             if pinned is not None and value.upper() != pinned.upper():
-                raise ProtocolError(f"the server changed {name.decode('ascii', 'replace')}, which must not change")
+                raise ProtocolError(
+                    f"the server changed {name.decode('ascii', 'replace')}, which must not change"
+                )
             if pinned is None and self.session_masks:
                 return parameter(name, value, self.session_masks, self.outputs)
             return None

@@ -73,7 +73,11 @@ class Outputs:
         found = columns(described)
         if formats is not None and len(formats) not in (0, 1, len(found)):
             raise ProtocolError(f"{len(formats)} result formats for {len(found)} columns")
-        each = None if formats is None else (formats if len(formats) == len(found) else (formats or (0,)) * len(found))
+        each = (
+            None
+            if formats is None
+            else (formats if len(formats) == len(found) else (formats or (0,)) * len(found))
+        )
         return plan(
             [
                 self._output(place, column, masks, facts, tainted, column[4] if each is None else each[place])

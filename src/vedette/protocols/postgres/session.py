@@ -110,7 +110,11 @@ class Session:
         self._holding = ""
         self._altered = False
         self._exchange = Exchange(
-            secrets.token_hex(8), state, report=self._report, interrupt=self.interrupt, sample_bytes=bounds.sample
+            secrets.token_hex(8),
+            state,
+            report=self._report,
+            interrupt=self.interrupt,
+            sample_bytes=bounds.sample,
         )
         outputs = Outputs(reader.catalog, key)
         self._responses = Responses(self._exchange, outputs, masks=masks, value_cap=bounds.opened)
@@ -174,7 +178,10 @@ class Session:
         if self._exchange.pending:
             self._spawn(self._cancel_upstream())
         self._drive.stop()
-        self._close(f"killed: {reason}", m.error("57P01", f"vedette: the session was ended: {reason}", severity="FATAL"))
+        self._close(
+            f"killed: {reason}",
+            m.error("57P01", f"vedette: the session was ended: {reason}", severity="FATAL"),
+        )
 
     # --- what the drive and the relay report ------------------------------------------------
 
@@ -290,20 +297,29 @@ class Session:
         x = self._exchange
         self._ended.set_result(
             End(
-                reason, self.gate.actions, self.gate.denied, x.session_rows,
-                self._drive.bytes_up, self._drive.bytes_down,
+                reason,
+                self.gate.actions,
+                self.gate.denied,
+                x.session_rows,
+                self._drive.bytes_up,
+                self._drive.bytes_down,
             )
         )
 
     def _lose_pending(self) -> None:
         """What was under way is on record as forwarded: say that its outcome is not known."""
         for entry in self._exchange.pending:
-            if entry.kind in "QE" and entry.ruling is not None and entry.refusal is None and not entry.swallow:
+            if (
+                entry.kind in "QE"
+                and entry.ruling is not None
+                and entry.refusal is None
+                and not entry.swallow
+            ):
                 with contextlib.suppress(OSError):  # its own record stands; this one is a courtesy
                     self._came(Came(entry.ruling.action, "lost", None, (), (), 0.0))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
