@@ -141,7 +141,7 @@ def test_kill_nine_in_mid_session_and_the_next_start(pg16, database, tmp_path):
 
 
 def _last_segment(running: Gateway) -> str:
-    return max(path.name for path in (running.data / "journal").iterdir() if path.suffix == ".jsonl" or path.name[0].isdigit())
+    return max(path.name for path in (running.data / "journal").iterdir() if path.suffix == ".journal")
 
 
 def _verified(running: Gateway) -> None:
