@@ -301,8 +301,13 @@ class App:
             await asyncio.sleep(RELOAD_SECONDS)
             stamp = _stamp(self.settings.file)
             if stamp != self._stamp:
+                try:
+                    self.reload()
+                except JournalError as problem:
+                    # What is not on record is not in force: the running one stays until it can be.
+                    log.error("the configuration was not loaded, the running one stays: %s", problem)
+                    continue
                 self._stamp = stamp
-                self.reload()
 
     def reload(self) -> tuple[str, ...]:
         """
