@@ -75,6 +75,7 @@ TABLE = [
     ("VACUUM notes", {"alter public.notes"}),
     ("ANALYZE", {"alter database:*"}),
     ("LOCK TABLE notes", {"write public.notes"}),
+    ("LOCK TABLE notes, orders IN ACCESS SHARE MODE", {"read public.notes", "read public.orders"}),
     ("LISTEN news", {"read channel:news"}),
     ("NOTIFY news", {"write channel:news"}),
     ("SELECT pg_notify('news', 'x')", {"write channel:news"}),

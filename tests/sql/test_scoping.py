@@ -79,7 +79,7 @@ DOES_NOT = [
     "EXISTS (SELECT 1 FROM notes n WHERE n.id = notes.id AND true)",
     "1.0::float8 = 1.0::float8",
     "'a' COLLATE \"C\" = 'a'",
-    "body = body COLLATE \"C\"",
+    'body = body COLLATE "C"',
 ]
 
 

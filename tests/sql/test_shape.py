@@ -53,7 +53,7 @@ TRICKY = [
     'SELECT "a 1" FROM t',
     'SELECT "a""1 b" FROM t',
     'SELECT "1" FROM t',
-    "SELECT \"a'b\" FROM t",
+    'SELECT "a\'b" FROM t',
     "SELECT '\"a 1\"'",
     "SELECT 'a'\x00",
     "SELECT 1\x0b",

@@ -28,9 +28,7 @@ def view(oid: int, name: str, definition: str, *columns: str) -> Relation:
     return Relation(oid, made.schema, name, "v", made.columns, definition)
 
 
-def function(
-    name: str, body: str, language: str = "sql", arguments: int = 0, **more: Any
-) -> Function:
+def function(name: str, body: str, language: str = "sql", arguments: int = 0, **more: Any) -> Function:
     defaults: dict[str, Any] = {"schema": "public", "variadic": False, "volatility": "v"}
     return Function(name=name, arguments=arguments, language=language, body=body, **(defaults | more))
 
