@@ -1,4 +1,4 @@
-"""Callers at the whole gateway's door: TLS with its own authority, API keys bound to the channel, OAUTHBEARER."""
+"""Callers at the whole gateway's door: its own authority, API keys bound to the channel, OAUTHBEARER."""
 
 from __future__ import annotations
 

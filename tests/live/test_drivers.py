@@ -129,7 +129,8 @@ def _file(folder: Path) -> Path:
 
 async def test_psycopg_in_its_own_ways(pg16, database, tmp_path):
     async with living(pg16, database, tmp_path, *CAREFUL) as live:
-        async with await psycopg.AsyncConnection.connect(live.dsn(), prepare_threshold=2) as there:
+        there = await psycopg.AsyncConnection.connect(live.dsn(), prepare_threshold=2)
+        async with there:
             for number in range(6):
                 row = await (await there.execute("SELECT %s + 1, %b::text", (number, "x"))).fetchone()
                 assert row == (number + 1, "x")
@@ -160,22 +161,32 @@ async def test_psycopg_in_its_own_ways(pg16, database, tmp_path):
 
 async def test_large_values_both_ways_do_not_stay_in_memory(pg16, database, tmp_path):
     """100 MiB each way, in values of 25 MiB; what the gateway's own process holds at its peak is less."""
-    peak = Path("/proc/self/clear_refs")
-    if not peak.exists():
-        pytest.skip("the peak of a process's memory is read from /proc")
     size = 25 << 20
-    rows = tmp_path / "rows"
-    rows.write_text("".join(f"{number}\t{'y' * size}\n" for number in range(1000, 1004)))
+    rows = _rows(tmp_path, size)
     async with living(pg16, database, tmp_path) as live:
         where = ["psql", "-XAtq", "-d", live.dsn(), "-v", "FETCH_COUNT=0"]
         assert (await live.run(*where, "-c", "SELECT 1")) == (0, "1\n", "")
-        peak.write_text("5")  # proc(5): from here on the peak is counted anew
-        before = _peak_kib()
+        before = _peak_anew()
         big = f"SELECT repeat('x', {size}) FROM generate_series(1, 4)"
         assert await live.run(*where, "-o", "/dev/null", "-c", big) == (0, "", "")
         assert await live.run(*where, "-c", f"\\copy notes FROM '{rows}'") == (0, "", "")
         assert live.direct("SELECT sum(length(body)) FROM notes WHERE id >= 1000") == str(4 * size)
         assert _peak_kib() - before < 20 << 10
+
+
+def _rows(folder: Path, size: int) -> Path:
+    file = folder / "rows"
+    file.write_text("".join(f"{number}\t{'y' * size}\n" for number in range(1000, 1004)))
+    return file
+
+
+def _peak_anew() -> int:
+    """Has the kernel count the peak anew (proc(5), clear_refs); what is held now, in KiB."""
+    peak = Path("/proc/self/clear_refs")
+    if not peak.exists():
+        pytest.skip("the peak of a process's memory is read from /proc")
+    peak.write_text("5")
+    return _peak_kib()
 
 
 def _peak_kib() -> int:

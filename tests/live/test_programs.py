@@ -103,7 +103,8 @@ SELECT 8 \\; SELECT 9;
 async def test_psql_goes_on_after_a_refusal(pg16, database, tmp_path):
     rules = ({"allow": {"effects": ["read"]}}, {"deny": {"pack": "destructive-sql"}})
     async with living(pg16, database, tmp_path, *rules) as live:
-        script = "BEGIN;\nSELECT 1;\nDROP TABLE notes;\nSELECT 2;\nROLLBACK;\nSELECT 3;\nCREATE TABLE x ();\nSELECT 4;\n"
+        script = "BEGIN;\nSELECT 1;\nDROP TABLE notes;\nSELECT 2;\nROLLBACK;\nSELECT 3;\n"
+        script += "CREATE TABLE x ();\nSELECT 4;\n"
         status, out, err = await _psql(live, script)
         assert (status, out.split()) == (0, ["1", "3", "4"])
         assert err.count("vedette") >= 2
@@ -126,7 +127,8 @@ async def test_protocol_3_2_with_psql_18(pg18, tmp_path):
             assert out.startswith("1\n")
             if version != "3.0":
                 assert "3.2" in out
-        script = "\\startpipeline\nSELECT $1 \\bind 1 \\sendpipeline\nSELECT $1 \\bind 2 \\sendpipeline\n\\endpipeline\n"
+        sent = [f"SELECT $1 \\bind {number} \\sendpipeline" for number in (1, 2)]
+        script = "\n".join(["\\startpipeline", *sent, "\\endpipeline", ""])
         assert await live.run("psql", "-XAtq", "-d", live.dsn(), text=script) == (0, "1\n2\n", "")
     pg18.drop(name)
 
