@@ -1,4 +1,4 @@
-# Ten commands to know. Each prepares what it needs; none needs anything installed by hand
+# The commands to know. Each prepares what it needs; none needs anything installed by hand
 # beyond Python 3.11+ (and, on Debian, make).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
