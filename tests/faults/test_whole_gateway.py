@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import sys
 import time
 from collections.abc import Callable
 
-import asyncpg
 import psycopg
 import pytest
 

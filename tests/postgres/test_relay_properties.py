@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -123,7 +124,7 @@ def _judge(sample: Sample):
 
 def _cut(data: bytes, at: list[int]) -> list[bytes]:
     places = sorted({0, len(data), *(each % (len(data) + 1) for each in at)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def _play(sample: Sample, at: list[int] | None) -> tuple[object, ...]:

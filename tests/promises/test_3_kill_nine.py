@@ -67,9 +67,9 @@ def _one_round(file, token: str | None, round_: int, chance: random.Random) -> t
     return token, load.acknowledged
 
 
-def _rounds(server, database, folder, rounds: int) -> None:
+def _rounds(server, database, folder, rounds: int, seed: int = 20261122) -> None:
     file = write(folder, [Upstream(server, database, "chief")])
-    chance = random.Random(20261122)
+    chance = random.Random(seed)
     began = server.log.stat().st_size
     acknowledged: set[str] = set()
     token = None
@@ -101,5 +101,6 @@ def test_a_few_instants(pg16, tmp_path):
 
 
 @pytest.mark.slow
-def test_many_instants(pg16, tmp_path):
-    _rounds(pg16, pg16.fresh(), tmp_path, 200)
+@pytest.mark.parametrize("seed", range(25))
+def test_many_instants(pg16, tmp_path, seed):
+    _rounds(pg16, pg16.fresh(), tmp_path, 8, seed)
