@@ -201,7 +201,7 @@ def named_object(r: Reader, kind: str, names: list[str]) -> tuple[str, bool]:
     """``kind:name`` of an object by its ObjectType word."""
     word = _WORDS.get(kind, kind)
     if kind in GLOBAL:
-        return f"{word}:{'.'.join(names)}", True
+        return f"{word}:{'.'.join(names) or '*'}", True
     return objects.named(word, names, r)
 
 

@@ -165,6 +165,8 @@ def names_of(node: Node | None) -> list[str]:
         return strings(node["TypeName"].get("names", []))
     if "ObjectWithArgs" in node:
         return strings(node["ObjectWithArgs"].get("objname", []))
+    if "Integer" in node:
+        return [str(node["Integer"].get("ival", 0))]
     if "RangeVar" in node:
         range_var = node["RangeVar"]
         return [range_var[key] for key in ("schemaname", "relname") if key in range_var]
