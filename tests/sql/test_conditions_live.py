@@ -9,10 +9,10 @@ import pytest
 from tests.sql.world import CATALOG, STATE
 from tests.testbed.postgres import Postgres
 from vedette.sql.columns import Sources
+from vedette.sql.conditions import Rows, judge
 from vedette.sql.objects import find
 from vedette.sql.parse import Unreadable, statements
 from vedette.sql.reader import Reader
-from vedette.sql.scoping import Rows, judge
 from vedette.sql.statements import NODES
 
 pytestmark = pytest.mark.live
