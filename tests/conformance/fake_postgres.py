@@ -209,12 +209,17 @@ def _described(text: str) -> bytes:
     if not text.upper().startswith("SELECT"):
         return b""
     columns = PEOPLE if "people" in text else (("one", 0, 0, 23),)
-    cells = [m.cstring(label) + struct.pack("!IhIhih", table, n, oid, -1, -1, 0) for label, table, n, oid in columns]
+    cells = [
+        m.cstring(label) + struct.pack("!IhIhih", table, n, oid, -1, -1, 0)
+        for label, table, n, oid in columns
+    ]
     return m.message(b"T", struct.pack("!H", len(cells)) + b"".join(cells))
 
 
 def _row(*cells: bytes) -> bytes:
-    return m.message(b"D", struct.pack("!H", len(cells)) + b"".join(struct.pack("!i", len(c)) + c for c in cells))
+    return m.message(
+        b"D", struct.pack("!H", len(cells)) + b"".join(struct.pack("!i", len(c)) + c for c in cells)
+    )
 
 
 def _result(columns: list[tuple[str, int]], rows: list[tuple[str, ...]]) -> Iterator[bytes]:

@@ -20,7 +20,9 @@ def _bad(app, folder, which: str) -> str:
         return app.tokens.issue("agent-1", Kind.AGENT, (), 60, now=now + 3600).text
     strangers = SigningKeys.open(folder / "strangers")
     issuer = "https://login.example.com" if which == "of an unknown issuer" else app.settings.identity.name
-    made = Tokens(strangers, issuer=issuer, is_revoked=lambda _: False).issue("agent-1", Kind.AGENT, (), 60, now=now)
+    made = Tokens(strangers, issuer=issuer, is_revoked=lambda _: False).issue(
+        "agent-1", Kind.AGENT, (), 60, now=now
+    )
     if which == "cut short":
         return made.text.rpartition(".")[0]
     return made.text

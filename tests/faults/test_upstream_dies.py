@@ -46,7 +46,11 @@ async def test_the_wire_is_cut_mid_result(pg16, database, tmp_path, tap):
 async def test_the_backend_is_killed_mid_result(spare, tmp_path):
     async with living(spare, spare.fresh(), tmp_path) as live:
         talk = await _mid_result(live)
-        pid = int(live.direct("SELECT pid FROM pg_stat_activity WHERE query LIKE '%generate_series%' AND pid <> pg_backend_pid()"))
+        pid = int(
+            live.direct(
+                "SELECT pid FROM pg_stat_activity WHERE query LIKE '%generate_series%' AND pid <> pg_backend_pid()"
+            )
+        )
         os.kill(pid, signal.SIGKILL)
         said = await talk.rest()
         assert not said.status

@@ -106,7 +106,11 @@ def test_a_full_disk_under_a_real_gateway(pg16, database, gateway):
         connection.execute("INSERT INTO audit.log (what) VALUES ('after_full')")
     running.stop()
     ran = pg16.run("SELECT count(*) FROM audit.log WHERE what = 'while_full'", database)
-    texts = [e.body["text"] for e in read(running.data / "journal") if e.kind == "action.judged" and e.body["verdict"] == "allow"]
+    texts = [
+        e.body["text"]
+        for e in read(running.data / "journal")
+        if e.kind == "action.judged" and e.body["verdict"] == "allow"
+    ]
     assert sum("while_full" in text for text in texts) == int(ran)
     assert any("after_full" in text for text in texts)
     _verified(running)
@@ -133,7 +137,9 @@ def test_kill_nine_in_mid_session_and_the_next_start(pg16, database, tmp_path):
     (recovered,) = [e.body for e in entries if e.kind == "journal.recovered"]
     assert recovered["cut"] == 50
     assert any("never_committed" in e.body.get("text", "") for e in entries)
-    _until(lambda: pg16.run("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'", database) == "0")
+    _until(
+        lambda: pg16.run("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'", database) == "0"
+    )
     assert pg16.run("SELECT count(*) FROM audit.log WHERE what = 'never_committed'", database) == "0"
     _verified(again)
 

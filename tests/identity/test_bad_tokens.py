@@ -1,7 +1,5 @@
 """Every bad token we know of, and the one stable code each ends in."""
 
-# ruff: noqa: E501  a table reads best with one row a line
-
 from __future__ import annotations
 
 import base64

@@ -69,15 +69,17 @@ async def test_asyncpg_hears_a_refusal_and_goes_on(pg16, database, tmp_path):
 
 async def test_psycopg_async_pipeline_with_a_refusal_in_the_middle(pg16, database, tmp_path):
     rules = ({"allow": {"effects": ["read", "write"]}}, {"deny": {"pack": "destructive-sql"}})
-    async with living(pg16, database, tmp_path, *rules) as live:
-        async with await psycopg.AsyncConnection.connect(live.dsn(), autocommit=True) as connection:
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                async with connection.pipeline():
-                    await connection.execute("SELECT 1")
-                    await connection.execute("DROP TABLE customers")
-                    await connection.execute("SELECT 2")
-            cursor = await connection.execute("SELECT %s::int", (7,))
-            assert await cursor.fetchone() == (7,)
+    async with (
+        living(pg16, database, tmp_path, *rules) as live,
+        await psycopg.AsyncConnection.connect(live.dsn(), autocommit=True) as connection,
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with connection.pipeline():
+                await connection.execute("SELECT 1")
+                await connection.execute("DROP TABLE customers")
+                await connection.execute("SELECT 2")
+        cursor = await connection.execute("SELECT %s::int", (7,))
+        assert await cursor.fetchone() == (7,)
 
 
 def _sync_work(dsn: str) -> list[object]:

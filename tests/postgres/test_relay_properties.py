@@ -118,7 +118,9 @@ SAMPLES = {
 
 def _judge(sample: Sample):
     return lambda draft: (
-        Deny("no", "not here") if draft.text and sample.deny in draft.text else Allow("test", MASKS, sample.limits)
+        Deny("no", "not here")
+        if draft.text and sample.deny in draft.text
+        else Allow("test", MASKS, sample.limits)
     )
 
 

@@ -12,7 +12,10 @@ from vedette.protocols.postgres.probe import PROBE
 # Messages that carry what is judged; the others only say when and in which order.
 JUDGED = b"QPBF"
 OTHERS = b"DECSHXdcfp"
-_CATALOGUE = (b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = '';", b"\nSELECT c.oid, pg_catalog.pg_get_viewdef")
+_CATALOGUE = (
+    b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = '';",
+    b"\nSELECT c.oid, pg_catalog.pg_get_viewdef",
+)
 _REFUSED = re.compile(rb"(vedette_refused\0)?vedette_refused_[0-9a-f]{16}\0(\0\0)?")
 
 

@@ -16,9 +16,7 @@ from vedette.protocols.postgres import messages as m
 
 pytestmark = pytest.mark.live
 WORK = "SELECT pg_sleep(600) /* kill_me */"
-RUNNING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%kill_me%' AND state = 'active' AND pid <> pg_backend_pid()"
-)
+RUNNING = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%kill_me%' AND state = 'active' AND pid <> pg_backend_pid()"
 
 
 def _busy(live) -> int:

@@ -37,7 +37,9 @@ async def test_nothing_behind_a_refused_message_passes_before_the_sync(pg16, dat
     async with living(pg16, database, tmp_path, policies=[READ], port=wire.port) as live:
         talk = await Talk.login(live.port, live.token())
         behind = m.parse("", "SELECT 'behind_mark'") + m.message(b"B", bytes(8)) + m.message(b"E", bytes(5))
-        talk.say(m.parse("", "DROP TABLE orders /* drop_mark */"), behind, m.sync(), m.query("SELECT 'after_mark'"))
+        talk.say(
+            m.parse("", "DROP TABLE orders /* drop_mark */"), behind, m.sync(), m.query("SELECT 'after_mark'")
+        )
         said = await talk.ready(2)
         assert [error["C"] for error in said.errors] == ["42501"]
         assert said.rows == 1

@@ -34,7 +34,9 @@ async def test_what_cannot_be_recorded_does_not_run(pg16, database, tmp_path, mo
         await statement.fetch(104)
         assert await connection.fetchval("SELECT 7") == 7, "the session is usable"
         await connection.close()
-        kept = live.direct("SELECT string_agg(id::text, ' ' ORDER BY id) FROM notes WHERE body = 'full_disk_mark'")
+        kept = live.direct(
+            "SELECT string_agg(id::text, ' ' ORDER BY id) FROM notes WHERE body = 'full_disk_mark'"
+        )
         assert kept == "101 104"
         app = live.app
     keys = journal_keys.load_or_create(app.folder.keys)

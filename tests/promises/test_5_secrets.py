@@ -34,7 +34,13 @@ def _fail_in_every_way(port: int, token: str, key: str, key_name: str) -> None:
     def login(user: str, secret: str, resource: str) -> None:
         dsn = f"postgresql://{user}:{secret}@{LOOPBACK}:{port}/{resource}?sslmode=disable"
         with contextlib.suppress(psycopg.Error), psycopg.connect(dsn, autocommit=True) as connection:
-            for text in ("SELECT 1", "SELECT * FROM nowhere", "DROP TABLE orders", "SELECT 1/0", "SET ROLE nobody"):
+            for text in (
+                "SELECT 1",
+                "SELECT * FROM nowhere",
+                "DROP TABLE orders",
+                "SELECT 1/0",
+                "SET ROLE nobody",
+            ):
                 with contextlib.suppress(psycopg.Error):
                     connection.execute(text)
 
@@ -47,13 +53,20 @@ def _fail_in_every_way(port: int, token: str, key: str, key_name: str) -> None:
 
 
 async def _damage(port: int, token: str) -> None:
-    for data in (b"\x01\xff\xff\xff\xff", m.message(b"v"), m.message(b"p", b"SELECT"), m.query("SELECT 1")[:-2] + b"xx"):
+    for data in (
+        b"\x01\xff\xff\xff\xff",
+        m.message(b"v"),
+        m.message(b"p", b"SELECT"),
+        m.query("SELECT 1")[:-2] + b"xx",
+    ):
         talk = await Talk.login(port, token)
         talk.say(data)
         await talk.rest()
         await talk.close()
     early = await Talk.dial(port)
-    early.say(m.startup({"user": "agent", "database": "appdb"}), m.message(b"p", m.cstring(token) + b"x" * 60_000))
+    early.say(
+        m.startup({"user": "agent", "database": "appdb"}), m.message(b"p", m.cstring(token) + b"x" * 60_000)
+    )
     await early.rest()
     await early.close()
 
@@ -90,7 +103,11 @@ def test_canaries_are_found_nowhere(pg16, database, tmp_path, tap, gateway, monk
     places["log"] = running.log.read_bytes()
     places["downstream"] = downstream.down
     places |= {str(done.args): (done.stdout + done.stderr).encode() for done in said}
-    opened = [entry.body["who"]["credential"] for entry in read(running.data / "journal") if entry.kind == "session.opened"]
+    opened = [
+        entry.body["who"]["credential"]
+        for entry in read(running.data / "journal")
+        if entry.kind == "session.opened"
+    ]
     assert len(set(opened)) == 2, "by the token and by the key"
     for secret in (good, WRONG, token, key):
         holding = [place for place, data in places.items() if secret.encode() in data]

@@ -22,7 +22,10 @@ HELD = "UPDATE orders SET total = total + 1 WHERE id = $1"
 
 def hold(mode: str, **more: object) -> tuple[dict[str, object], ...]:
     matcher = {"effects": ["write"], "objects": ["*.orders"]}
-    return ({"allow": {"effects": ALL}}, {"hold": matcher, "approvers": {"groups": ["dba"]}, "mode": mode} | more)
+    return (
+        {"allow": {"effects": ALL}},
+        {"hold": matcher, "approvers": {"groups": ["dba"]}, "mode": mode} | more,
+    )
 
 
 async def _refused(connection, *arguments) -> str:
