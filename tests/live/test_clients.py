@@ -185,3 +185,26 @@ async def test_a_view_replaced_in_the_open_transaction_cannot_be_used_there(pg16
                 )
                 await connection.fetch("SELECT shown FROM shown")
         await connection.close()
+
+
+async def test_a_partition_read_by_its_own_name_keeps_the_mask_of_its_parent(pg16, database, tmp_path):
+    pg16.run(
+        "CREATE TABLE people (id int, ssn text) PARTITION BY RANGE (id);"
+        "CREATE TABLE people_1 PARTITION OF people FOR VALUES FROM (0) TO (100);"
+        "INSERT INTO people VALUES (1, '987-65-4320')",
+        database,
+    )
+    rules = (
+        {"allow": {"effects": ["read"]}},
+        {"mask": {"columns": ["public.people.ssn"], "as": "redact"}},
+    )
+    async with living(pg16, database, tmp_path, *rules) as live:
+        connection = await asyncpg.connect(**live.keywords())
+        seen = repr(await connection.fetch("SELECT * FROM people_1"))
+        seen += repr(await connection.fetch("SELECT upper(ssn) FROM people_1"))
+        async with await psycopg.AsyncConnection.connect(live.dsn()) as other:
+            async with other.cursor().copy("COPY people_1 TO STDOUT") as copy:
+                seen += repr([bytes(block) async for block in copy])
+        await connection.close()
+    assert "id=1" in seen
+    assert "4320" not in seen

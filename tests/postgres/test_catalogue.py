@@ -102,7 +102,11 @@ def test_what_is_no_search_path_is_not_read_as_one(text):
         split_path(text)
 
 
-RELATIONS = [["1", "public", "t", "r"], ["2", "public", "v", "v"], ["3", "pg_catalog", "pg_class", "r"]]
+RELATIONS = [
+    ["1", "public", "t", "r", "3"],
+    ["2", "public", "v", "v", ""],
+    ["3", "pg_catalog", "pg_class", "r", ""],
+]
 COLUMNS = [["1", "1", "id", "23", "t"], ["1", "3", "name", "25", "f"], ["2", "1", "id", "23", "f"]]
 FUNCTIONS = [
     [

@@ -24,7 +24,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """*kind* as in pg_class.relkind; *definition* is the query of a view (``pg_get_viewdef``)."""
+    """*kind* as in pg_class.relkind; *definition* is the query of a view (``pg_get_viewdef``).
+
+    *parents* are the OIDs of what it is a partition or child of (``pg_inherits``)."""
 
     oid: int
     schema: str
@@ -32,6 +34,7 @@ class Relation:
     kind: str
     columns: tuple[Column, ...] = ()
     definition: str = ""
+    parents: tuple[int, ...] = ()
 
     @property
     def qualified(self) -> str:

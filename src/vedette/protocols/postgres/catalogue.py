@@ -39,7 +39,9 @@ _BEGIN = (
     f" SET LOCAL lock_timeout = {_LOCK_MILLISECONDS};"
 )
 _RELATIONS = """
-SELECT c.oid, n.nspname, c.relname, c.relkind
+SELECT c.oid, n.nspname, c.relname, c.relkind,
+       pg_catalog.array_to_string(ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i
+                                        WHERE i.inhrelid = c.oid), ' ')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S', 't', 'c');
 """
@@ -229,7 +231,10 @@ def build(
     found = []
     for row in relations:
         oid = _int(row[0])
-        relation = Relation(oid, _str(row[1]), _str(row[2]), _str(row[3]), tuple(of.get(oid, ())))
+        parents = tuple(int(parent) for parent in _str(row[4]).split())
+        relation = Relation(
+            oid, _str(row[1]), _str(row[2]), _str(row[3]), tuple(of.get(oid, ())), parents=parents
+        )
         if relation.kind in ("v", "m"):
             text = texts.get(oid, "") if texts is not None else _old_definition(relation, previous)
             relation = replace(relation, definition=text)

@@ -16,7 +16,7 @@ from vedette.masking.prose import hide, hide_message
 from vedette.masking.tally import Tally
 from vedette.model import Effect, MaskRule, Touch
 from vedette.protocols.postgres.messages import ProtocolError, read_cstring, read_u16
-from vedette.sql.catalog import Catalog
+from vedette.sql.catalog import Catalog, Column, Relation
 from vedette.sql.facts import Facts
 from vedette.sql.views import view_sources
 
@@ -110,7 +110,26 @@ class Outputs:
             return Output(label, None, label, oid, form == 1)
         user_view = relation.kind in "vm" and not relation.qualified.startswith(_SYSTEM)
         hidden = user_view and self._view_feeds(relation.oid, number, masks)
+        hidden = hidden or self._inherits_mask(relation, known, masks)
         return Output(label, relation.qualified, known.name, oid, form == 1, tainted=hidden)
+
+    def _inherits_mask(self, relation: Relation, column: Column, rules: Sequence[MaskRule]) -> bool:
+        """What *relation* is a partition or child of has this column masked."""
+        waiting = list(relation.parents)
+        seen: set[int] = set()
+        while waiting:
+            oid = waiting.pop()
+            if oid in seen:
+                continue
+            seen.add(oid)
+            parent = self.catalog.by_oid(oid)
+            if parent is None:
+                return any(rule.columns for rule in rules)
+            of_parent = Output(column.name, parent.qualified, column.name, column.type, False)
+            if column_rule(of_parent, [rule for rule in rules if rule.columns]):
+                return True
+            waiting += parent.parents
+        return False
 
     def hide(self, text: str, masks: Sequence[MaskRule], tally: Tally) -> str:
         """Prose with what the content masks cover hidden."""
@@ -161,6 +180,7 @@ class Outputs:
             column.name
             for column in relation.columns
             if column_rule(Output(column.name, relation.qualified, column.name, column.type, False), rules)
+            or self._inherits_mask(relation, column, rules)
         }
 
     def _view_feeds(self, oid: int, number: int, masks: Sequence[MaskRule], depth: int = 0) -> bool:
@@ -214,6 +234,7 @@ class Outputs:
             if column is None:
                 raise ProtocolError(f"the columns of {copy.relation} are not known")
             hidden = relation.kind in "vm" and self._view_feeds(relation.oid, column.number, masks)
+            hidden = hidden or self._inherits_mask(relation, column, masks)
             name = relation.qualified
             outputs.append(Output(column.name, name, column.name, column.type, binary, tainted=hidden))
         return plan(outputs, masks, self._key)
