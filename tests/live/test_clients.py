@@ -202,9 +202,11 @@ async def test_a_partition_read_by_its_own_name_keeps_the_mask_of_its_parent(pg1
         connection = await asyncpg.connect(**live.keywords())
         seen = repr(await connection.fetch("SELECT * FROM people_1"))
         seen += repr(await connection.fetch("SELECT upper(ssn) FROM people_1"))
-        async with await psycopg.AsyncConnection.connect(live.dsn()) as other:
-            async with other.cursor().copy("COPY people_1 TO STDOUT") as copy:
-                seen += repr([bytes(block) async for block in copy])
+        async with (
+            await psycopg.AsyncConnection.connect(live.dsn()) as other,
+            other.cursor().copy("COPY people_1 TO STDOUT") as copy,
+        ):
+            seen += repr([bytes(block) async for block in copy])
         await connection.close()
     assert "id=1" in seen
     assert "4320" not in seen
