@@ -71,6 +71,13 @@ def test_not_permitted(shell: Shell) -> None:
     shell.run("token", "list", "--url", "https://gateway.example", code=NOT_PERMITTED)
 
 
+@pytest.mark.parametrize("name", ["-mAAAAAAAAAAAAAAAAAAAA", "--AAAAAAAAAAAAAAAAAAAA"])
+def test_an_id_that_looks_like_an_option_is_an_id(shell: Shell, name: str) -> None:
+    assert len(name) == 22
+    assert "no such token" in shell.run("token", "revoke", name, "--reason", "lost", code=NO).stderr
+    assert "no such token" in shell.run("token", "revoke", "--reason", "lost", "--", name, code=NO).stderr
+
+
 def test_a_token_alone_on_standard_output(shell: Shell) -> None:
     result = shell.run("token", "issue", "--subject", "bot")
     assert len(result.stdout.split()) == 1

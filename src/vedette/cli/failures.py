@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from vedette.cli import screen
 from vedette.cli.outcome import NO, Failure
+
+# 16 bytes in base64url, as identity makes them, where they look like an option.
+_ID = re.compile(r"-[A-Za-z0-9_-]{21}", re.ASCII)
 
 
 class Commands(TyperGroup):
@@ -25,6 +29,16 @@ class Commands(TyperGroup):
                 raise
             screen.complain(str(error))
             raise typer.Exit(NO) from None
+
+
+class ById(TyperCommand):
+    """A command on a token's id, which is random and may begin with a dash: it is no option all the same."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ids = [word for word in args if _ID.fullmatch(word)]
+        if ids and "--" not in args:
+            args = [word for word in args if word not in ids] + ["--", *ids]
+        return super().parse_args(ctx, args)
 
 
 def _expected(error: Exception) -> bool:

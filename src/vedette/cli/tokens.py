@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vedette.cli import screen
+from vedette.cli.failures import ById
 from vedette.cli.options import Config, Groups, Json, Limit, Reason, Url, groups, seconds
 from vedette.cli.reach import reach
 from vedette.model import Kind
@@ -64,7 +65,7 @@ def list_tokens(
     screen.table(("id", "subject", "kind", "groups", "expires", "", "note"), rows, empty="no tokens")
 
 
-@app.command()
+@app.command(cls=ById)
 def revoke(
     token: Annotated[str, typer.Argument(help="The token's id.")],
     reason: Reason = "",

@@ -46,8 +46,12 @@ def environment(cache: Path | None = None, **extra: str) -> dict[str, str]:
     Where we are not to leave bytecode behind, the children share it in *cache*: compiling
     everything anew would take each of them longer than its work.
     """
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "TERM", "COLUMNS")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM", "COLUMNS")
     found = {name: os.environ[name] for name in kept if name in os.environ}
+    if os.environ.get("PYTHONPATH"):
+        # Children work in other folders.
+        paths = os.environ["PYTHONPATH"].split(os.pathsep)
+        found["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in paths)
     if cache is not None and sys.dont_write_bytecode:
         found["PYTHONPYCACHEPREFIX"] = str(cache / "bytecode")
     return found | extra

@@ -150,10 +150,8 @@ async def _set_up(scene: Scene, stack: contextlib.AsyncExitStack) -> tuple[str, 
         scene.folder, port=scene.port, web=web, upstream=server.port, password=secret
     )
     scene.vedette = Vedette(scene.config, _width())
-    async with asyncio.TaskGroup() as together:
-        filling = together.create_task(postgres.fill(server))
-        together.create_task(_start_gateway(scene, web, stack))
-    stage.step(f"{filling.result():,} rows of invented customers, cards, orders and support notes")
+    rows = await _together(server, scene, web, stack)
+    stage.step(f"{rows:,} rows of invented customers, cards, orders and support notes")
     stage.step(f"the gateway on {LOOPBACK}:{scene.port}; it alone knows the database's password")
     issuing = [
         _token(scene, "report-agent", "agent", "ai-agents", "10m"),
@@ -163,6 +161,24 @@ async def _set_up(scene: Scene, stack: contextlib.AsyncExitStack) -> tuple[str, 
     stage.step("the agent gets an address and a token that lives ten minutes:")
     stage.step(f"  {scene.dsn}")
     return agent, person
+
+
+async def _together(
+    server: postgres.Postgres, scene: Scene, web: int, stack: contextlib.AsyncExitStack
+) -> int:
+    """Fill the database while the gateway starts; how many rows. Raises DemoFailed."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            filling = group.create_task(postgres.fill(server))
+            group.create_task(_start_gateway(scene, web, stack))
+    except* DemoFailed as failed:
+        raise _first(failed) from None
+    return filling.result()
+
+
+def _first(failed: BaseExceptionGroup[DemoFailed]) -> DemoFailed:
+    inner = failed.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 async def _token(scene: Scene, subject: str, kind: str, group: str, ttl: str) -> str:
@@ -228,7 +244,7 @@ async def _person_decides(scene: Scene, options: Options, token: str) -> None:
     stage.command(f"vedette approvals show {hold}")
     stage.output(await vedette.text("approvals", "show", hold, token=token))
     if options.ask:
-        command = shlex.join([_program(), "approvals", "approve", hold, "--config", str(scene.config)])
+        command = shlex.join([*_program(), "approvals", "approve", hold, "--config", str(scene.config)])
         stage.command("your turn: the agent waits. In another terminal, within ten minutes:")
         screen.say(f"     {command}", style="bold yellow")
         screen.say("     (or deny instead of approve, with --reason)", style="dim")
@@ -240,9 +256,10 @@ async def _person_decides(scene: Scene, options: Options, token: str) -> None:
     stage.person(f"{PERSON} (group dba) has approved; nobody approves their own")
 
 
-def _program() -> str:
-    found = Path(sys.argv[0])
-    return str(found) if found.name == "vedette" else f"{sys.executable} -m vedette"
+def _program() -> list[str]:
+    """How ``vedette`` is called from any folder."""
+    found = Path(sys.argv[0]).absolute()
+    return [str(found)] if found.name == "vedette" else [sys.executable, "-m", "vedette"]
 
 
 # --- 3, 4, 5: looking back -------------------------------------------------------------------------
@@ -288,7 +305,7 @@ async def _stay(scene: Scene) -> None:
     screen.say(f"     PGPASSWORD={token} \\")
     screen.say(f'     {psql} "host={LOOPBACK} port={scene.port} dbname=appdb user=agent sslmode=require"')
     stage.step("as the operator:")
-    command = f"{_program()} {{}} --config {shlex.quote(str(scene.config))}"
+    command = f"{shlex.join(_program())} {{}} --config {shlex.quote(str(scene.config))}"
     for words in ("sessions list", "approvals watch", "audit tail --follow", "policy show"):
         screen.say(f"     {command.format(words)}")
     stage.step("Ctrl-C here ends everything, and removes it.")
