@@ -13,7 +13,7 @@ import pytest
 
 from tests.api.conftest import Office
 from vedette.api import events
-from vedette.api.server import loopback, serve_api
+from vedette.api.server import serve_api
 
 
 @pytest.fixture
@@ -155,9 +155,3 @@ def test_what_is_recorded_cannot_begin_an_event_of_its_own() -> None:
     text = events.frame("audit", {"text": "x\n\nevent: approval\ndata: {}\r\n\u2028"})
     assert text.count(b"\n") == 3
     assert b"\r" not in text
-
-
-def test_plain_http_only_for_this_machine() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as near, socket.create_server(("0.0.0.0", 0)) as far:
-        assert loopback(near)
-        assert not loopback(far)
