@@ -18,7 +18,7 @@ SECRET = "upstream-Pa55-7c1e"
 SSN = "123-45-6789"
 PEOPLE = (("id", 16400, 1, 23), ("name", 16400, 2, 25), ("ssn", 16400, 3, 25))
 ROWS = ((b"1", b"Ada", SSN.encode()), (b"2", b"Grace", SSN.encode()))
-_RELATIONS = [("16400", "public", "people", "r"), ("16401", "public", "payments", "r")]
+_RELATIONS = [("16400", "public", "people", "r", ""), ("16401", "public", "payments", "r", "")]
 _COLUMNS = [
     *(("16400", str(number), name, str(oid), "f") for name, _, number, oid in PEOPLE),
     ("16401", "1", "id", "23", "f"),
@@ -179,7 +179,7 @@ class FakePostgres:
             yield from _result([("a", 25), ("b", 25), ("c", 25)], [("pg_catalog\x1fpublic", "app", "app")])
         elif "FROM pg_catalog.pg_class" in text and "pg_get_viewdef" not in text:
             yield m.message(b"C", m.cstring("BEGIN"))
-            yield from _result([("c", 25)] * 4, _RELATIONS)
+            yield from _result([("c", 25)] * 5, _RELATIONS)
             yield from _result([("c", 25)] * 5, _COLUMNS)
             yield from _result([("c", 25)] * 15, [])
         elif "pg_get_viewdef" in text:

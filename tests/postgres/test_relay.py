@@ -434,3 +434,19 @@ def test_a_table_made_in_the_transaction_changes_nothing_else():
     talk.caller_says(m.query("CREATE TABLE t (a int)"))
     talk.caller_says(m.query("INSERT INTO t VALUES (1)"))
     assert not talk.drafts[-1].altered
+
+
+def test_rows_behind_the_end_of_a_result_need_a_description_of_their_own():
+    talk = Dialogue(masks=(SSN,))
+    talk.caller_says(m.query("SELECT ssn FROM customers"))
+    with pytest.raises(ProtocolError, match="without a description"):
+        talk.server_says(described(SSN_COLUMN) + complete("SELECT 0") + row(b"123-45-6789"))
+    assert b"6789" not in talk.down
+
+
+def test_copy_data_that_no_copy_began_ends_the_session():
+    talk = Dialogue(masks=(SSN,))
+    talk.caller_says(m.query("SELECT ssn FROM customers"))
+    with pytest.raises(ProtocolError, match="without beginning a COPY"):
+        talk.server_says(data(b"123-45-6789"))
+    assert b"6789" not in talk.down

@@ -134,19 +134,24 @@ class Responses:
         if not pending or pending[0].kind not in "QE":
             raise ProtocolError("the server sent rows that nobody asked for")
         head = pending[0]
-        if not head.opened:
+        if not head.opened and not self._x.discarding:
+            if tag == _COPY_DATA:
+                raise ProtocolError("the server sent COPY data without beginning a COPY")
             head.opened = True
-            if tag == _ROW and head.masks:
-                self._open(head)
+            self._open(head)
         return head
 
     def _open(self, head: Pending) -> None:
         if head.kind == "Q":
+            if head.masks and not head.described:
+                raise ProtocolError("rows without a description, under a mask")
             return  # its RowDescription came first, and made the plan
         portal = self._x.names.portals.confirmed.get(head.target)
-        if portal is not None:
+        if portal is not None and portal.ruling is not head.ruling:
             # What runs is what the server bound, whatever else was on its way.
             head.oblige(portal.ruling)
+        if not head.masks:
+            return
         described = portal.described if portal is not None else None
         formats: tuple[int, ...] | None = None
         if described is None and portal is not None and portal.statement is not None:
@@ -478,6 +483,8 @@ class Responses:
         head.plan = None
         head.copy = None
         head.tally = None
+        # The next statement of the same message describes its rows itself.
+        head.opened = False
         head.described = b"" if head.kind == "Q" else head.described
 
     # --- errors, and what comes unasked -------------------------------------------------------
