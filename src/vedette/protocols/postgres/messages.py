@@ -158,6 +158,8 @@ _SQLSTATE = {
     "approval.cancelled": "57014",
 }
 
+_HINT = "ask the operator of the gateway for a rule or an approval that permits it"
+
 
 def refusal(deny: Deny, *, severity: str = "ERROR") -> bytes:
     """An ErrorResponse in the gateway's own words: why, by which rule, and what to do."""
@@ -165,7 +167,7 @@ def refusal(deny: Deny, *, severity: str = "ERROR") -> bytes:
         _SQLSTATE.get(deny.code, "42501"),
         f"vedette: {deny.reason}",
         detail=f"code {deny.code}, rule {deny.rule}",
-        hint=deny.hint,
+        hint=deny.hint or _HINT,
         severity=severity,
     )
 
