@@ -175,6 +175,14 @@ def test_a_journal_cut_anywhere_is_found(finished, data):
     assert not check(copy, closed=False, anchors=True).ok
 
 
+def test_a_last_checkpoint_that_only_the_anchor_knows_is_missed(finished):
+    def cut(files):
+        rewrite(files, all_lines(files)[:-1])
+
+    report = check(changed(finished, cut), closed=False, anchors=True)
+    assert any("knows a checkpoint behind" in problem.what for problem in report.problems)
+
+
 def test_a_missing_segment_is_found(finished):
     for which in range(FILES):
         assert not check(changed(finished, lambda files, which=which: files[which].unlink())).ok

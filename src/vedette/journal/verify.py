@@ -115,6 +115,7 @@ class _Walk:
         self._checkpoints = 0
         self._anchored: dict[int, list[JournalCheckpoint]] = {}
         self._anchors = 0
+        self._vouched = 0
         self._problems: list[Problem] = []
         self._notes: list[str] = []
         self._sessions: Counter[str] = Counter()
@@ -160,6 +161,10 @@ class _Walk:
                 if not self._worker or point.worker == self._worker:
                     what = f"the anchor knows record {seq}, the journal ends at {self._seq}"
                     self._problem(self._folder.name, seq, what)
+        if self._seq and self._vouched == self._seq:
+            # A checkpoint is itself the next record, and is written before the anchor hears of it.
+            what = f"the anchor knows a checkpoint behind record {self._seq}, where the journal ends"
+            self._problem(self._folder.name, self._seq, what)
         if closed and not self._closed:
             self._problem(self._folder.name, self._seq, "the end of the journal is missing")
         if not self._closed:
@@ -238,6 +243,7 @@ class _Walk:
         for point in self._anchored.pop(seq, ()):
             if self._worker and point.worker != self._worker:
                 continue
+            self._vouched = max(self._vouched, seq)
             if (point.link, point.tag) != _hex(self._state):
                 self._problem(self._folder.name, seq, f"the anchor knows another record {seq}")
 
