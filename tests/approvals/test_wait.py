@@ -271,3 +271,4 @@ async def test_whenever_a_caller_goes_nothing_is_left_waiting(office):
     for name in opened:
         row = await desk.get(name)
         assert row is None or row.status == "withdrawn"
+    assert set(opened) == {event.hold for event in office.records if event.kind == "hold.withdrawn"}

@@ -230,8 +230,10 @@ class Desk:
         """Put a hold on record, then where people see it; None where a live ticket is there already."""
         row = await self._draft(ask, hold, policy, mode)
         named(row.id)
+        on_record = False
         try:
             self._record(_opened(ask, row))
+            on_record = True
             self._deadlines.pin(row)
             if await self._holds.add(row):
                 self._notices.tell(row)
@@ -242,7 +244,7 @@ class Desk:
             return None
         except BaseException:
             self._waiting.pop(row.id, None)
-            self._withdraw_later(row.id, "it could not be put before anybody")
+            self._withdraw_later(row.id, "it could not be put before anybody", on_record=on_record)
             raise
         self._waiting.pop(row.id, None)
         why = "another process asked for the same at the same time"
@@ -309,10 +311,16 @@ class Desk:
         self._look.set()
         return Allow(hold.rule, hold.masks, hold.limits, approval=row.id)
 
-    async def _end(self, hold_id: str, status: Status, why: str) -> None:
-        """Expire or withdraw an open hold, on record first."""
+    async def _end(self, hold_id: str, status: Status, why: str, *, on_record: bool = False) -> None:
+        """Expire or withdraw an open hold, on record first.
+
+        With *on_record*, its opening is on record though the store may never have seen it:
+        its end is put on record all the same.
+        """
         async with self._holds.changing(hold_id) as change:
             if change is None:
+                if on_record:
+                    self._record(events.HoldWithdrawn(at=self._now(), hold=hold_id, reason=why))
                 return
             if change.row.status in OPEN:
                 at, was = self._now(), change.row.status
@@ -339,12 +347,12 @@ class Desk:
         if done is not None and row.status != "pending" and not done.done():
             done.set_result(row.status)
 
-    def _withdraw_later(self, hold_id: str, why: str) -> None:
+    def _withdraw_later(self, hold_id: str, why: str, *, on_record: bool = False) -> None:
         """Withdraw without keeping a cancelled caller waiting for it."""
 
         async def goodbye() -> None:
             try:
-                await self.withdraw(hold_id, why)
+                await self._end(hold_id, "withdrawn", why, on_record=on_record)
             except OSError as error:
                 # Nobody waits for it any more, so an approval of it opens nothing; it expires.
                 log.error("the hold %s could not be withdrawn: %s", hold_id, error)
