@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -30,10 +32,41 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of *pid* and its living children; steps of a hundredth of a second."""
-    ticks = sum(int(value) for each in family(pid) for value in _stat(each)[11:13])
-    return ticks / _TICKS_PER_SECOND
+def _seconds(pid: int) -> float:
+    return sum(int(value) for value in _stat(pid)[11:13]) / _TICKS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """User and system seconds, in steps of a hundredth: of the process itself, and of its living children."""
+
+    own: float = 0.0
+    children: float = 0.0
+
+    def __sub__(self, before: Cpu) -> Cpu:
+        return Cpu(max(0.0, self.own - before.own), max(0.0, self.children - before.children))
+
+
+def cpu(pid: int) -> Cpu:
+    """What has been charged so far. Source: proc(5), utime and stime."""
+    return Cpu(_seconds(pid), sum(_seconds(each) for each in family(pid)[1:]))
+
+
+def settled(pid: int, patience: float = 60.0) -> Cpu:
+    """
+    The same once nothing is in arrears: the gateway's children follow its journal, and may be behind.
+
+    Gives up after *patience* seconds, and takes what there is.
+    """
+    found = cpu(pid)
+    for _ in range(round(patience * 2)):
+        time.sleep(0.5)
+        now = cpu(pid)
+        # Looking whether there is something new costs a little as well.
+        if now.children - found.children < 0.05:
+            return now
+        found = now
+    return found
 
 
 def resident_bytes(pid: int) -> int:

@@ -58,17 +58,27 @@ def _against_pgbouncer(what: str, found: dict[str, float], target: float) -> Fig
 
 
 def _statements(mode: str, target: float, *, tls: bool = False) -> Case:
-    what = f"CPU per {mode} query, 32 clients" + (", TLS both sides" if tls else "")
+    """CPU per statement, twice: in the data path, and with the index that follows the journal."""
+    what = f"{mode} query, 32 clients" + (", TLS both sides" if tls else "")
 
     def case(bench: Bench, size: Size) -> list[Figure]:
-        sides = bench.tls if tls else bench.plain
-        if not sides:
-            return [Figure(what, "pgbouncer", None, target, beside="this server has no TLS")]
-
-        def run(side: Side) -> float:
-            return load.pgbench(bench.server.bin, side, size.seconds, mode=mode, clients=32).cpu_per_operation
-
-        return [_against_pgbouncer(what, _in_turn(size, _proxies(sides), run), target)]
+        sides = _proxies(bench.tls if tls else bench.plain)
+        if len(sides) < 2:
+            why = "this server has no TLS" if not bench.tls and tls else "pgbouncer is not installed"
+            return [Figure(f"CPU per {what}", "pgbouncer", None, target, beside=why)]
+        own: dict[str, list[float]] = {side.name: [] for side in sides}
+        whole: dict[str, list[float]] = {side.name: [] for side in sides}
+        for _ in range(size.rounds):
+            for side in sides:
+                run = load.pgbench(bench.server.bin, side, size.seconds, mode=mode, clients=32)
+                own[side.name].append(run.cpu_per_operation.own)
+                whole[side.name].append(run.cpu_per_operation.own + run.cpu_per_operation.children)
+        return [
+            _against_pgbouncer(
+                name, {side: statistics.median(values) for side, values in found.items()}, target
+            )
+            for name, found in ((f"CPU per {what}", own), (f"CPU per {what}, and to index it", whole))
+        ]
 
     return case
 

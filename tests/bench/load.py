@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import accounting
+from tests.bench.accounting import Cpu
 from tests.bench.sides import ACCOUNTS, Side
 from tests.testbed import processes
 
@@ -20,16 +21,17 @@ _TRANSACTIONS = re.compile(r"number of transactions actually processed: (\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of pgbench: how many transactions, how long, what CPU it cost *pid* (seconds)."""
+    """One run of pgbench: how many transactions, how long (seconds), what CPU it cost the side."""
 
     transactions: int
     seconds: float
-    cpu: float
+    cpu: Cpu
     latencies: tuple[float, ...] = ()
 
     @property
-    def cpu_per_operation(self) -> float:
-        return self.cpu / self.transactions
+    def cpu_per_operation(self) -> Cpu:
+        """Seconds per transaction; children's is what following the journal cost in the end."""
+        return Cpu(self.cpu.own / self.transactions, self.cpu.children / self.transactions)
 
     @property
     def rate(self) -> float:
@@ -61,7 +63,7 @@ def pgbench(
     if before is None:
         return Run(found.transactions, whole, found.cpu, found.latencies)
     count = max(1, found.transactions - before.transactions)
-    return Run(count, whole, max(0.0, found.cpu - before.cpu), found.latencies)
+    return Run(count, whole, found.cpu - before.cpu, found.latencies)
 
 
 def _run(programs: Path, side: Side, words: list[str], seconds: float) -> Run:
@@ -90,8 +92,8 @@ def _run(programs: Path, side: Side, words: list[str], seconds: float) -> Run:
         return Run(int(found[1]), seconds, cpu, tuple(_latencies(Path(folder))))
 
 
-def _cpu(side: Side) -> float:
-    return accounting.cpu_seconds(side.pid) if side.pid else 0.0
+def _cpu(side: Side) -> Cpu:
+    return accounting.settled(side.pid) if side.pid else Cpu()
 
 
 def _latencies(folder: Path) -> list[float]:
@@ -138,7 +140,7 @@ def reading(side: Side, rows: int, width: int, pause: float = 0.0) -> subprocess
 
 
 def stream(programs: Path, side: Side, rows: int, width: int) -> float:
-    """CPU seconds that *rows* rows of about *width* bytes cost the side, psql reading them."""
+    """CPU seconds that *rows* rows of about *width* bytes cost the side itself, psql reading them."""
     text = f"SELECT g, repeat('x', {width}) FROM generate_series(1, {rows}) g"
     before = _cpu(side)
     subprocess.run(
@@ -147,7 +149,7 @@ def stream(programs: Path, side: Side, rows: int, width: int) -> float:
         check=True,
         timeout=processes.PATIENCE_SECONDS * 3,
     )
-    return _cpu(side) - before
+    return (_cpu(side) - before).own
 
 
 PARSING = """
