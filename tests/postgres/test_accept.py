@@ -205,7 +205,7 @@ def test_bytes_stuffed_before_tls_end_the_connection(run, door):
             heard = await talk(there.port, SSL + OPENING + PASSWORD)
             outcome = await there.outcomes.get()
 
-            assert heard[:1] == b"S"
+            assert heard[:1] == b"E"
             assert b"08P01" in heard
             assert messages.authentication(3) not in heard
             assert isinstance(outcome, Refused)

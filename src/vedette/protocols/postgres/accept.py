@@ -24,7 +24,7 @@ from vedette.protocols.postgres.login_downstream import (
     Terms,
     doorstep,
 )
-from vedette.protocols.postgres.login_steps import FindKey, Proven, Rejected, Step, Verify
+from vedette.protocols.postgres.login_steps import FindKey, Proven, Quiet, Rejected, Step, Verify
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.startup import ALPN, CancelRequest
 from vedette.protocols.postgres.wire import Bare, Gone, StuffedBytes, Wire, perform
@@ -183,17 +183,22 @@ class _Visit:
                 return outcome, True
 
     async def _enter(self) -> tuple[Wire, bytes]:
-        step: Plain | StartTls = await perform(doorstep(self._door.tls is not None), self._bare)
+        steps = doorstep(self._door.tls is not None)
+        step: Plain | StartTls = await perform(steps, self._bare, self._before_tls)
         if isinstance(step, Plain):
             return await self._bare.answer(None), step.head
-        if not step.direct:
-            self._bare.refuse_stuffed()
         wire = await self._bare.answer(self._door.tls)
         chosen = wire.transport.get_extra_info("ssl_object").selected_alpn_protocol()
         if step.direct and chosen != ALPN:
             self._wire = wire
             raise ProtocolError("TLS without SSLRequest has to name postgresql by ALPN")
         return wire, b""
+
+    async def _before_tls(self, step: Step) -> object:
+        if not isinstance(step, Quiet):
+            raise TypeError(f"nobody answers {type(step).__name__} here")
+        self._bare.refuse_stuffed()
+        return None
 
     def _terms(self, wire: Wire) -> Terms:
         door = self._door

@@ -28,6 +28,7 @@ from vedette.protocols.postgres.login_steps import (
     Need,
     Peek,
     Proven,
+    Quiet,
     Rejected,
     Send,
     Step,
@@ -158,9 +159,9 @@ def doorstep(tls: bool) -> Generator[Step, Any, Plain | StartTls]:
     """
     The part of a connection before TLS. *tls*: whether we can.
 
-    The shell must refuse the connection where bytes are already waiting behind an
-    accepted SSLRequest: whoever stuffed them in is not the one in the TLS session
-    (CVE-2021-23214).
+    Bytes that wait behind an SSLRequest before it is answered end the connection:
+    whoever stuffed them in is not the one in the TLS session (CVE-2021-23214). After
+    the answer it would be too late to ask: a quick caller's ClientHello is there.
 
     Raises:
         ProtocolError: not PostgreSQL, or an encryption request repeated.
@@ -180,6 +181,7 @@ def doorstep(tls: bool) -> Generator[Step, Any, Plain | StartTls]:
             raise ProtocolError("an encryption request repeated")
         seen.add(type(packet))
         if isinstance(packet, SslRequest) and tls:
+            yield Quiet()
             yield Send(b"S")
             return StartTls(direct=False)
         yield Send(b"N")

@@ -33,6 +33,11 @@ class Peek:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """Answered once it is certain that the peer has sent nothing beyond what was read."""
+
+
+@dataclass(frozen=True, slots=True)
 class FindKey:
     """Answered by the scram.Record of the API key that *user* means, by None, or by Rejected."""
 
@@ -67,7 +72,7 @@ class Rejected:
     reason: str
 
 
-Step = Send | Need | Peek | FindKey | Proven | Verify | Salt
+Step = Send | Need | Peek | Quiet | FindKey | Proven | Verify | Salt
 
 
 def read_message(limit: int) -> Generator[Step, Any, tuple[bytes, bytes]]:
