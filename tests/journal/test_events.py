@@ -119,3 +119,16 @@ def test_observing_a_refusal():
     assert events.observed(Deny("no", "why")).verdict == "deny"
     assert events.observed(None) is None
     assert isinstance(judged(Allow("x", observed=Deny("no", "why"))), ActionJudged)
+
+
+def test_a_change_of_configuration_says_before_and_after():
+    change = events.ConfigChanged(
+        at=1e9, by="vedette#ann", what="key", name="vk_1", before=None,
+        after={"subject": "bot", "groups": ("a", "b"), "expires": 2e9, "person": False, "note": None},
+    )  # fmt: skip
+    kind, body = encode(change)
+    assert kind == "config.changed"
+    said = msgspec.json.decode(body)
+    assert "before" not in said
+    assert said["after"]["groups"] == ["a", "b"]
+    assert decode(kind, said) == change

@@ -11,6 +11,7 @@ Every name has a row in ``docs/journal.md``; a test sees to it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import msgspec
@@ -288,6 +289,29 @@ class KeyRevoked(Event):
     reason: str = ""
 
 
+#: What a setting may hold in the record of its change: plain values, never a secret.
+Plain = str | int | float | bool | tuple[str, ...] | None
+
+
+class ConfigChanged(Event):
+    """
+    Somebody changed who may come in or what holds here, and this is the difference.
+
+    *by* is the principal's id (``file`` where the configuration file was changed under the gateway),
+    *what* the noun (``token``, ``key``, ``person``, ``account``, ``delegation``, ``credential``,
+    ``policy``, ``signing-key``), *name* which one. *before* None: it was not there; *after* None:
+    it is gone. Only what differs need be given. Secrets, verifiers and tokens never stand here.
+    """
+
+    kind: ClassVar[str] = "config.changed"
+
+    by: str
+    what: str
+    name: str
+    before: Mapping[str, Plain] | None = None
+    after: Mapping[str, Plain] | None = None
+
+
 class GatewayStarted(Event):
     """The gateway listens."""
 
@@ -349,6 +373,7 @@ EVENTS: dict[str, type[Event]] = {
         HoldOpened, HoldDecided, HoldExpired, HoldWithdrawn, HoldUsed,
         PolicyLoaded, PolicyRejected,
         TokenIssued, TokenRevoked, KeyIssued, KeyRevoked,
+        ConfigChanged,
         GatewayStarted, GatewayStopped,
         JournalRecovered, JournalCheckpoint,
     )
