@@ -9,7 +9,7 @@ from vedette.model import Action, Principal, Resource
 Path = tuple[str, ...]
 
 # By dialect: the facts that a reading of an action gives, each with a value of its type, on which conditions
-# are tried at load. Source: Facts.for_policy of vedette.sql.
+# are tried at load. Source: Facts.for_policy of vedette.sql and vedette.shell.
 DIALECTS: Mapping[str, Mapping[str, object]] = {
     "sql": {
         "unscoped": False,
@@ -19,6 +19,14 @@ DIALECTS: Mapping[str, Mapping[str, object]] = {
         "copy_in": False,
         "copy_out": False,
         "transaction": ("begin",),
+    },
+    "shell": {
+        "programs": ("ls",),
+        "mentions": ("/srv/app",),
+        "hosts": ("example.com:443",),
+        "commands": 1,
+        "elevated": False,
+        "background": False,
     },
 }
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 KINDS = frozenset(
     {
         "access_method", "aggregate", "cast", "channel", "collation", "conversion", "database",
-        "default", "domain", "event_trigger", "extension", "file", "function", "index", "language",
+        "default", "domain", "event_trigger", "extension", "file", "function", "host", "index", "language",
         "largeobject", "lock", "opclass", "operator", "opfamily", "parameter", "policy",
         "procedure", "program", "publication", "role", "rule", "schema", "server", "setting",
         "statistic_ext", "statistics", "subscription", "system", "tablespace", "transaction",
