@@ -167,6 +167,28 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """So many *seconds*, and the rule that says so."""
+
+    seconds: float
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a session may last; None is no bound of that kind.
+
+    *max* counts from its beginning, *idle* while nothing is said on either side and
+    nothing runs. *recheck* is how often it is asked whether the caller's credential
+    still stands, and which groups it has by now.
+    """
+
+    max: Bound | None = None
+    idle: Bound | None = None
+    recheck: Bound | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deny:
     """Refused. *code* is stable (``policy.denied``, ``approval.expired``, ...);
     *rule*, *reason* and *hint* are for the caller to read."""

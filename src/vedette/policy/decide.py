@@ -16,6 +16,7 @@ from vedette.model import (
     Decision,
     Deny,
     Hold,
+    Lifetime,
     Limit,
     MaskRule,
     Principal,
@@ -32,6 +33,7 @@ from vedette.policy.rules.deny import DenyRule
 from vedette.policy.rules.hold import HoldRule
 from vedette.policy.rules.limit import Limiting
 from vedette.policy.rules.mask import Masking
+from vedette.policy.rules.session import Lasting, strictest
 from vedette.policy.scope import Where, Who
 
 
@@ -61,6 +63,10 @@ class Policy:
     def limits(self) -> tuple[Limit, ...]:
         return tuple(rule.limit for rule in self.rules if isinstance(rule, Limiting))
 
+    @property
+    def lifetime(self) -> Lifetime:
+        return strictest(rule.lifetime for rule in self.rules if isinstance(rule, Lasting))
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:
@@ -87,7 +93,7 @@ class Policies:
 class Applied:
     """The policies that apply together, compiled once for all sessions that they apply to."""
 
-    __slots__ = ("enforced", "every", "limits", "masks", "observing", "policies", "reads_text")
+    __slots__ = ("enforced", "every", "lifetime", "limits", "masks", "observing", "policies", "reads_text")
 
     def __init__(self, policies: tuple[Policy, ...]) -> None:
         self.policies = policies
@@ -95,6 +101,7 @@ class Applied:
         self.observing = len(enforcing) < len(policies)
         self.masks = tuple(mask for policy in enforcing for mask in policy.masks)
         self.limits = tuple(limit for policy in enforcing for limit in policy.limits)
+        self.lifetime = strictest(policy.lifetime for policy in enforcing)
         self.every = Bench([rule for policy in policies for rule in policy.judging])
         # None where no policy enforces anything; then nothing is enforced, silence included.
         self.enforced: Bench | None = None
@@ -141,6 +148,11 @@ class SessionPolicy:
     @property
     def limits(self) -> tuple[Limit, ...]:
         return self._applied.limits
+
+    @property
+    def lifetime(self) -> Lifetime:
+        """How long the session may last: of each bound the strictest of all policies that are enforced."""
+        return self._applied.lifetime
 
     def decide(self, ask: Ask) -> Decision:
         """The verdict on *ask*, which must be of this session.
@@ -206,3 +218,5 @@ class SessionPolicy:
                 yield mask.rule, "mask" + mark, ", ".join((*sorted(mask.entities), *mask.columns))
             for limit in policy.limits:
                 yield limit.rule, "limit" + mark, wording.limit_text(limit)
+            for name, text in wording.lifetime_texts(policy.lifetime):
+                yield name, "session" + mark, text

@@ -8,8 +8,9 @@ from vedette.policy.rules.allow import AllowRule
 from vedette.policy.rules.deny import DenyRule
 from vedette.policy.rules.hold import HoldRule
 from vedette.policy.rules.mask import Masking
+from vedette.policy.rules.session import Lasting
 from vedette.policy.units import spoken
-from vedette.policy.wording import limit_text
+from vedette.policy.wording import lifetime_texts, limit_text
 
 
 def rule(found: Rule) -> str:
@@ -28,6 +29,8 @@ def rule(found: Rule) -> str:
         mask = found.mask
         keep = f" keeping {mask.keep}" if mask.strategy == "partial" else ""
         return f"mask {', '.join((*sorted(mask.entities), *mask.columns))} as {mask.strategy}{keep}"
+    if isinstance(found, Lasting):
+        return f"session {', '.join(text for _, text in lifetime_texts(found.lifetime))}"
     return f"limit to {limit_text(found.limit)}"
 
 

@@ -14,6 +14,7 @@ from vedette.policy.rules.deny import DenyRule
 from vedette.policy.rules.hold import HoldRule
 from vedette.policy.rules.limit import Limiting
 from vedette.policy.rules.mask import Masking
+from vedette.policy.rules.session import Lasting
 from vedette.policy.spoken import PROTOCOLS
 from vedette.policy.strict import Node, near
 
@@ -52,6 +53,9 @@ def _meaning(rule: Rule) -> tuple[object, ...]:
         return (Masking, mask.strategy, mask.entities, mask.columns, mask.keep)
     if isinstance(rule, Limiting):
         return (Limiting, rule.limit.rows, rule.limit.bytes, rule.limit.per)
+    if isinstance(rule, Lasting):
+        bounds = (rule.lifetime.max, rule.lifetime.idle, rule.lifetime.recheck)
+        return (Lasting, *(None if bound is None else bound.seconds for bound in bounds))
     if isinstance(rule, HoldRule):
         hold = rule.hold
         return (
@@ -109,7 +113,7 @@ def _spells(wide: Globs, narrow: Globs) -> bool:
 
 def _conditions(policy: Policy, nodes: Sequence[Node]) -> None:
     for rule, node in zip(policy.rules, nodes, strict=True):
-        if isinstance(rule, Masking | Limiting):
+        if isinstance(rule, Masking | Limiting | Lasting):
             continue
         condition = rule.matcher.condition
         if condition is not None and not condition.paths:

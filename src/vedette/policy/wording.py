@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from vedette.model import Action, Deny, Effect, Hold, Limit, Resource, Touch
+from vedette.model import Action, Deny, Effect, Hold, Lifetime, Limit, Resource, Touch
 from vedette.policy.units import spoken
 
 # Of several refusals the first of the plainest is told: a rule's own message, then what a rule says without
@@ -29,6 +30,13 @@ def touch_text(touch: Touch) -> str:
 def limit_text(limit: Limit) -> str:
     parts = [f"{limit.rows} rows" if limit.rows else "", f"{limit.bytes} bytes" if limit.bytes else ""]
     return " and ".join(part for part in parts if part) + f" per {limit.per}"
+
+
+def lifetime_texts(lifetime: Lifetime) -> Iterator[tuple[str, str]]:
+    """Each bound's rule, and the bound in words: ``max 8h``."""
+    for name, bound in (("max", lifetime.max), ("idle", lifetime.idle), ("recheck", lifetime.recheck)):
+        if bound is not None:
+            yield bound.rule, f"{name} {spoken(bound.seconds)}"
 
 
 def refusal(deny: Deny, touch: Touch, action: Action, *, certain: bool) -> Refusal:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vedette.policy.matching import Matcher
-from vedette.policy.rules import allow, deny, hold, limit, mask
+from vedette.policy.rules import allow, deny, hold, limit, mask, session
 from vedette.policy.strict import Node
 
 Judging = allow.AllowRule | hold.HoldRule | deny.DenyRule
-Rule = Judging | mask.Masking | limit.Limiting
+Rule = Judging | mask.Masking | limit.Limiting | session.Lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Judges:
 
 @dataclass(frozen=True, slots=True)
 class Obliges:
-    """A kind that adds an obligation to what passes: all *keys* stand inside it."""
+    """A kind that adds an obligation to what passes, or to the session: all *keys* stand inside it."""
 
     keys: tuple[str, ...]
     decode: Callable[[str, Node], Rule]
@@ -37,5 +37,6 @@ JUDGING = {
 OBLIGING = {
     "mask": Obliges(mask.KEYS, mask.decode),
     "limit": Obliges(limit.KEYS, limit.decode),
+    "session": Obliges(session.KEYS, session.decode),
 }
 KINDS = (*JUDGING, *OBLIGING)
