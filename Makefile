@@ -33,6 +33,7 @@ prepare:
 servers:
 	@.ci/packages "live tests over TLS, SCRAM-SHA-256-PLUS and client certificates" \
 	    "postgresql=/usr/lib/postgresql/*/bin/postgres"
+	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh
 
 test: prepare servers  ## Lint, types and every test: exactly what CI runs
 	@echo "lint"

@@ -24,6 +24,7 @@ from vedette.folder import WORKER, Folder
 from vedette.identity import Identity, Issuers, SigningKeys, Tokens, client, fetcher
 from vedette.identity.certificates import CertificateFiles, generated_certificate
 from vedette.identity.recent import RecentKeys
+from vedette.identity.ssh_ca import SshAuthority
 from vedette.identity.tls import server_context
 from vedette.journal import keys as journal_keys
 from vedette.journal.append import Journal
@@ -65,6 +66,7 @@ class App:
         self.journal: Journal
         self.desk: Desk
         self.tokens: Tokens
+        self.ssh_authority: SshAuthority
         self.identity: Identity
         self.engine: Engine
         self.revocations: Revocations
@@ -110,6 +112,7 @@ class App:
         await self.revocations.refresh()
         signing = SigningKeys.open(self.folder.keys)
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=self.revocations.is_revoked)
+        self.ssh_authority = SshAuthority.open(self.folder.keys, is_revoked=self.revocations.is_revoked)
         self._http = client()
         self.identity = Identity(
             self.tokens,

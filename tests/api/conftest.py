@@ -15,6 +15,7 @@ from vedette.approvals import Desk
 from vedette.config import ConfigError, Settings, load
 from vedette.identity import Identity, IdentityError, Issuers, SigningKeys, Tokens
 from vedette.identity.certificates import CertificateFiles
+from vedette.identity.ssh_ca import SshAuthority
 from vedette.journal import Journal, JournalKeys
 from vedette.model import Action, Ask, Effect, Hold, Kind, Principal, Resource, Touch
 from vedette.sql.catalog import EMPTY, Catalog, Relation
@@ -103,6 +104,7 @@ class Office:
         self.engine = Engine()
         self.desk = Desk(store.holds, journal.record)
         self.tokens = Tokens(SigningKeys.generate(), is_revoked=self.revocations.ids.__contains__)
+        self.ssh_authority = SshAuthority.generate(is_revoked=self.revocations.ids.__contains__)
         self.identity = Identity(
             self.tokens, Issuers((), _unreachable), store.keys, is_revoked=self.revocations.ids.__contains__
         )

@@ -38,6 +38,8 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("GET", "/policy", None, READ),
     ("POST", "/policy/explain", {"resource": "appdb", "text": "SELECT 1"}, READ),
     ("POST", "/policy/reload", {}, RULE),
+    ("POST", "/ssh/certificate", {"public_key": "ssh-ed25519 none"}, ANYBODY),
+    ("GET", "/ssh/ca", None, ANYBODY | {"nobody"}),
     # The stream itself is asked for in test_events.
     ("GET", "/events", None, NOBODY),
 ]

@@ -5,12 +5,24 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from vedette import __version__
-from vedette.api import actions, approvals, events, health, info, keys, policy, problems, sessions, tokens
+from vedette.api import (
+    actions,
+    approvals,
+    events,
+    health,
+    info,
+    keys,
+    policy,
+    problems,
+    sessions,
+    ssh,
+    tokens,
+)
 from vedette.api.context import Gateway
 from vedette.api.guard import Guard
 
 PREFIX = "/api/v1"
-NOUNS = (info, sessions, actions, approvals, tokens, keys, policy, events)
+NOUNS = (info, sessions, actions, approvals, tokens, keys, policy, events, ssh)
 
 
 def build(gateway: Gateway) -> FastAPI:

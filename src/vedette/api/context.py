@@ -12,6 +12,7 @@ from vedette.approvals.desk import Desk
 from vedette.config import Settings
 from vedette.identity import Tokens
 from vedette.identity.certificates import CertificateFiles
+from vedette.identity.ssh_ca import SshAuthority
 from vedette.model import Principal
 from vedette.sql.catalog import Catalog
 from vedette.store import Store
@@ -86,6 +87,8 @@ class Gateway(Protocol):
     def identity(self) -> Identity: ...
     @property
     def tokens(self) -> Tokens: ...
+    @property
+    def ssh_authority(self) -> SshAuthority: ...
     @property
     def revocations(self) -> Revocations: ...
     @property

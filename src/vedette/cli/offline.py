@@ -18,6 +18,7 @@ from vedette.folder import WORKER, Folder
 from vedette.identity import Identity, Issuers, SigningKeys, Tokens
 from vedette.identity.certificates import CertificateFiles
 from vedette.identity.fetch import unavailable
+from vedette.identity.ssh_ca import SshAuthority
 from vedette.journal import Journal
 from vedette.journal import keys as journal_keys
 from vedette.journal.read import last
@@ -96,6 +97,7 @@ class OfflineGateway:
         self.desk = Desk(store.holds, self.journal.record, worker=WORKER)
         signing = SigningKeys.open(Folder(settings.gateway.data).keys)
         is_revoked = revoked.__contains__
+        self.ssh_authority = SshAuthority.open(Folder(settings.gateway.data).keys, is_revoked=is_revoked)
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=is_revoked)
         self.identity = Identity(self.tokens, Issuers((), _nothing), store.keys, is_revoked=is_revoked)
 

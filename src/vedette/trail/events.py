@@ -289,6 +289,17 @@ class KeyRevoked(Event):
     reason: str = ""
 
 
+class CertificateIssued(Event):
+    """A caller's SSH key was certified. *certificate* is its serial number, *key* the key's fingerprint."""
+
+    kind: ClassVar[str] = "certificate.issued"
+
+    certificate: str
+    who: Caller
+    key: str
+    expires: float
+
+
 #: What a setting may hold in the record of its change: plain values, never a secret.
 Plain = str | int | float | bool | tuple[str, ...] | None
 
@@ -372,7 +383,7 @@ EVENTS: dict[str, type[Event]] = {
         ActionJudged, ActionOutcome,
         HoldOpened, HoldDecided, HoldExpired, HoldWithdrawn, HoldUsed,
         PolicyLoaded, PolicyRejected,
-        TokenIssued, TokenRevoked, KeyIssued, KeyRevoked,
+        TokenIssued, TokenRevoked, KeyIssued, KeyRevoked, CertificateIssued,
         ConfigChanged,
         GatewayStarted, GatewayStopped,
         JournalRecovered, JournalCheckpoint,
