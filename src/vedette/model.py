@@ -50,7 +50,8 @@ class Principal:
 
     *credential* names the token or key that proved it (its id, never the
     secret); *expires* is Unix time in seconds, None for "does not".
-    *actor* is on whose behalf, where the token says so.
+    *actor* is on whose behalf, where the token says so. *resources* are the only
+    ones that what it shows is good for, None for any that policy permits.
     """
 
     subject: str
@@ -61,11 +62,16 @@ class Principal:
     actor: str | None = None
     credential: str = ""
     expires: float | None = None
+    resources: frozenset[str] | None = None
 
     @property
     def id(self) -> str:
         """Issuer and subject in one string; what "the same principal" means."""
         return f"{self.issuer}#{self.subject}"
+
+    def reaches(self, resource: str) -> bool:
+        """Whether what it has shown is good for *resource* at all; policy has the last word."""
+        return self.resources is None or resource in self.resources
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.identity.forge import NOW
 from vedette.identity import IdentityError, SigningKeys, Tokens
+from vedette.identity import tokens as tokens_module
 from vedette.identity.compact import read
 from vedette.identity.tokens import MAX_TTL_SECONDS
 from vedette.model import Kind
@@ -189,3 +190,24 @@ def test_no_claim_of_any_type_ends_in_anything_but_a_principal_or_an_identity_er
         return
     assert isinstance(principal.subject, str)
     assert all(isinstance(group, str) for group in principal.groups)
+
+
+def test_a_lent_token_says_what_it_is_good_for() -> None:
+    tokens = Tokens(SigningKeys.generate())
+    issued = tokens.issue(
+        "autogen", Kind.AGENT, ["ai"], 60, "anna", now=1000.0, resources=["appdb"], client="vedette-cli"
+    )
+    principal = tokens.verify(issued.text, 1000.0)
+    assert principal.resources == {"appdb"}
+    assert principal.reaches("appdb")
+    assert not principal.reaches("payments")
+    assert tokens.verify(tokens.issue("a", Kind.AGENT, [], 60, now=1000.0).text, 1000.0).reaches("anything")
+
+
+@pytest.mark.parametrize("wrong", [None, "appdb", [1], {"appdb": True}])
+def test_resources_of_the_wrong_form_refuse_the_token(wrong: object) -> None:
+    tokens = Tokens(SigningKeys.generate())
+    body = tokens._body(tokens.issue("a", Kind.AGENT, [], 60, now=1000.0).record) | {"resources": wrong}
+    with pytest.raises(IdentityError) as error:
+        tokens_module._principal(body, tokens.issuer, 2000.0)
+    assert error.value.code == "identity.malformed"

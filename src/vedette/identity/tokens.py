@@ -26,7 +26,11 @@ _KINDS = frozenset(kind.value for kind in Kind)
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """What is kept of an issued token: everything but the token. Times in Unix seconds."""
+    """What is kept of an issued token: everything but the token. Times in Unix seconds.
+
+    *resources* None is any. *client* asked for it; *owner* is the principal that it
+    is void without (empty where an admin issued it); *grant* the sign-in it stems from.
+    """
 
     id: str
     issuer: str
@@ -38,6 +42,11 @@ class TokenRecord:
     issued: int
     expires: int
     key_id: str
+    resources: frozenset[str] | None = None
+    client: str = ""
+    scope: str = ""
+    owner: str = ""
+    grant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +91,18 @@ class Tokens:
         *,
         now: float,
         email: str | None = None,
+        resources: Iterable[str] | None = None,
+        client: str = "",
+        scope: str = "",
+        owner: str = "",
+        grant: str = "",
     ) -> Issued:
         """A token for *subject* that lives *ttl* seconds from *now* (Unix seconds).
 
         *actor* goes into ``act`` (RFC 8693 section 4.1) and comes back as the
-        principal's actor.
+        principal's actor. *resources* are all that the token is good for. *client* and
+        *scope* become ``client_id`` and ``scope`` (RFC 9068); *owner* and *grant* stay
+        in the record.
 
         Raises:
             ValueError: a name is not printable, the ttl out of bounds, the token too long.
@@ -107,6 +123,11 @@ class Tokens:
             issued=issued,
             expires=issued + int(ttl),
             key_id=signer.id,
+            resources=None if resources is None else frozenset(resources),
+            client=client,
+            scope=scope,
+            owner=owner,
+            grant=grant,
         )
         body = self._body(record)
         try:
@@ -137,6 +158,12 @@ class Tokens:
             body["act"] = {"sub": record.actor}
         if record.email is not None:
             body["email"] = record.email
+        if record.resources is not None:
+            body["resources"] = sorted(record.resources)
+        if record.client:
+            body["client_id"] = record.client
+        if record.scope:
+            body["scope"] = record.scope
         return body
 
     def verify(self, text: str, now: float) -> Principal:
@@ -192,7 +219,17 @@ def _principal(claims: claim.Claims, issuer: str, expires: float) -> Principal:
         actor=claim.actor(claims),
         credential=claim.name(claims.get("jti"), "the token's jti"),
         expires=expires,
+        resources=_resources(claims),
     )
+
+
+def _resources(claims: claim.Claims) -> frozenset[str] | None:
+    """What a lent token is good for. A null would read as "any", so it is refused."""
+    if "resources" not in claims:
+        return None
+    if not isinstance(claims["resources"], list):
+        raise malformed("the token's resources are not a list")
+    return claim.names(claims["resources"], "the token's resources")
 
 
 def _base64(data: bytes) -> bytes:

@@ -172,7 +172,14 @@ tokens = Table(
     Column("key_id", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("revoked", Float),
+    Column("resources", JSON(none_as_null=True)),
+    Column("client", Text, nullable=False, server_default=""),
+    Column("scope", Text, nullable=False, server_default=""),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("grant", Text, nullable=False, server_default=""),
     Index(None, "expires"),
+    Index(None, "owner"),
+    Index(None, "grant"),
 )  # fmt: skip
 
 keys = Table(
@@ -190,6 +197,65 @@ keys = Table(
     Column("server_key", LargeBinary, nullable=False),
     Column("used", Float),
     Column("revoked", Float),
+    Column("owner", Text, nullable=False, server_default=""),
+)  # fmt: skip
+
+# The built-in issuer. A name is a person's or an account's, never both: adding one looks at both tables.
+people = Table(
+    "people", metadata,
+    Column("name", Text, primary_key=True),
+    Column("email", Text),
+    Column("groups", JSON, nullable=False),
+    # Argon2id in its own encoding, None until one is set.
+    Column("password", Text),
+    Column("created", Float, nullable=False),
+    Column("changed", Float),
+    Column("used", Float),
+    Column("disabled", Float),
+)  # fmt: skip
+
+accounts = Table(
+    "accounts", metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("owner", Text, nullable=False),
+    # SHA-256 of a secret that has 256 random bits.
+    Column("verifier", LargeBinary, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("changed", Float, nullable=False),
+    Column("used", Float),
+    Column("disabled", Float),
+)  # fmt: skip
+
+grants = Table(
+    "grants", metadata,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, ForeignKey("people.name"), nullable=False),
+    Column("client", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("revoked", Float),
+    Index(None, "person"),
+)  # fmt: skip
+
+refresh_tokens = Table(
+    "refresh_tokens", metadata,
+    # SHA-256 of the token. One row each, used ones too: that is how a second use is noticed.
+    Column("digest", LargeBinary, primary_key=True),
+    Column("grant", Text, ForeignKey("grants.id"), nullable=False),
+    Column("issued", Float, nullable=False),
+    Column("used", Float),
+    Index(None, "grant"),
+)  # fmt: skip
+
+setup_links = Table(
+    "setup_links", metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("used", Float),
 )  # fmt: skip
 
 sealed = Table(

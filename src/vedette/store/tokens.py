@@ -40,6 +40,8 @@ class IssuedTokens:
             "id": record.id, "issuer": record.issuer, "subject": record.subject, "kind": record.kind.value,
             "groups": sorted(record.groups), "actor": record.actor, "email": record.email,
             "issued": record.issued, "expires": record.expires, "key_id": record.key_id, "note": note,
+            "resources": None if record.resources is None else sorted(record.resources),
+            "client": record.client, "scope": record.scope, "owner": record.owner, "grant": record.grant,
         }  # fmt: skip
         async with self._database.writing() as connection:
             await connection.execute(insert(_T).values(values))
@@ -57,6 +59,12 @@ class IssuedTokens:
         change = update(_T).where(_T.c.id == token, _T.c.revoked.is_(None)).values(revoked=now)
         async with self._database.writing() as connection:
             return (await connection.execute(change)).rowcount == 1
+
+    async def standing(self, now: float, *, owner: str = "", grant: str = "") -> list[TokenRow]:
+        """Tokens that are good at *now* and hang on a principal, or on one sign-in. Newest first."""
+        chosen = _T.c.owner == owner if owner else _T.c.grant == grant
+        live = chosen & (_T.c.expires > now) & _T.c.revoked.is_(None)
+        return await self._select(live, 10_000)
 
     async def revoked(self, now: float) -> frozenset[str]:
         """The ids of void tokens that have not expired anyway."""
@@ -86,6 +94,8 @@ class IssuedTokens:
                 TokenRecord(
                     row["id"], row["issuer"], row["subject"], Kind(row["kind"]), frozenset(row["groups"]),
                     row["actor"], row["email"], row["issued"], row["expires"], row["key_id"],
+                    None if row["resources"] is None else frozenset(row["resources"]),
+                    row["client"], row["scope"], row["owner"], row["grant"],
                 ),
                 row["note"],
                 row["revoked"],

@@ -169,6 +169,9 @@ class Engine:
         login, wire = caller.login, caller.wire
         backend = self.backends.get(login.resource)
         try:
+            if not login.principal.reaches(login.resource):
+                # Said before it is known whether there is such a resource.
+                raise TurnedAway("login.lent", "what you show is lent for other resources", "42501")
             if backend is None:
                 raise TurnedAway("login.resource", f"there is no resource {login.resource!r}", "3D000")
             await self._session(backend, login, wire, address)
