@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from vedette.config import places
+from vedette.config.addresses import origin
 from vedette.config.settings import KIB, MIB, Gateway, JournalSettings, Limits, Listen, Tls
 from vedette.policy.strict import Node
 
-KEYS = ("listen", "data", "tls", "downstream_tls", "journal", "limits", "admins", "auditors")
+KEYS = ("url", "listen", "data", "tls", "downstream_tls", "journal", "limits", "admins", "auditors")
 LISTENERS = ("postgres", "web")
 TLS_KEYS = ("certificate", "key", "ca")
 JOURNAL_KEYS = ("durability", "checkpoint_every", "anchor")
@@ -33,7 +34,21 @@ def decode(node: Node | None, base: Path) -> Gateway:
         limits=_limits(fields["limits"]) if "limits" in fields else Limits(),
         admins=groups(fields.get("admins")),
         auditors=groups(fields.get("auditors")),
+        url=_url(fields.get("url")),
     )
+
+
+def _url(node: Node | None) -> str | None:
+    text = None if node is None else node.text()
+    if node is None or not text:
+        return None
+    if origin(text) != text:
+        node.problem(
+            f"{node.name}: an https address without path is needed here (http for this machine only)",
+            "write https://vedette.example.com, in small letters and without a slash at the end",
+        )
+        return None
+    return text
 
 
 def groups(node: Node | None) -> frozenset[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vedette.config.settings import IdentitySettings
+from collections.abc import Iterator
+
+from vedette.config.addresses import origin
+from vedette.config.settings import ClientSettings, IdentitySettings
 from vedette.identity.claims import path_of
 from vedette.identity.fetch import permitted
 from vedette.identity.oidc import DEFAULT_ALGORITHMS, MAX_SKEW_SECONDS, IssuerSettings, Match
@@ -10,20 +13,29 @@ from vedette.identity.signature import ALGORITHMS
 from vedette.model import Kind
 from vedette.policy.strict import Node
 
-KEYS = ("name", "scope", "issuers")
+KEYS = ("name", "scope", "issuers", "clients")
+CLIENT_KEYS = ("id", "redirects")
 ISSUER_KEYS = (
     "issuer", "audience", "others", "algorithms", "parties", "groups", "email",
-    "agents", "people", "services", "otherwise", "skew", "jwks", "loopback_http",
+    "agents", "people", "services", "otherwise", "skew", "jwks", "loopback_http", "client",
 )  # fmt: skip
+#: The public client that every gateway knows: `vedette login`.
+CLIENT = "vedette-cli"
 KINDS = tuple(map(str, Kind))
 
 
-def decode(node: Node | None) -> IdentitySettings:
+def decode(node: Node | None, url: str | None = None) -> IdentitySettings:
+    """*url* is ``gateway.url``: where it is set, the gateway's tokens bear it as their issuer."""
     if node is None:
-        return IdentitySettings()
+        return IdentitySettings() if url is None else IdentitySettings(url)
     fields = node.fields(KEYS)
     default = IdentitySettings()
-    name = fields["name"].text() if "name" in fields else default.name
+    name = fields["name"].text() if "name" in fields else url or default.name
+    if url is not None and name != url:
+        fields["name"].problem(
+            f"identity.name is {name} and gateway.url is {url}; discovery needs them to be the same",
+            "remove identity.name",
+        )
     nodes = fields["issuers"].entries() if "issuers" in fields else []
     issuers = [_issuer(each) for each in nodes]
     known = {name}
@@ -35,7 +47,23 @@ def decode(node: Node | None) -> IdentitySettings:
         name,
         fields["scope"].text() if "scope" in fields else default.scope,
         tuple(issuer for issuer in issuers if issuer is not None),
+        tuple(_clients(fields["clients"])) if "clients" in fields else (),
     )
+
+
+def _clients(node: Node) -> Iterator[ClientSettings]:
+    known = {CLIENT}
+    for each in node.entries():
+        fields = each.fields(CLIENT_KEYS, required=CLIENT_KEYS)
+        name = fields["id"].text() if "id" in fields else ""
+        redirects = fields["redirects"].texts() if "redirects" in fields else ()
+        for redirect in redirects:
+            if origin(redirect) is None:
+                each.problem(f"client {name}: {redirect!r} is no https address (http: this machine only)")
+        if name in known:
+            each.problem(f"there is a client {name} already", "choose another id")
+        known.add(name)
+        yield ClientSettings(name, tuple(redirects))
 
 
 def _issuer(node: Node) -> IssuerSettings | None:
@@ -58,6 +86,7 @@ def _issuer(node: Node) -> IssuerSettings | None:
         "otherwise": Kind(fields["otherwise"].choice(KINDS, what="kind")) if "otherwise" in fields else None,
         "jwks": fields["jwks"].text() if "jwks" in fields else None,
         "loopback_http": loopback,
+        "client": fields["client"].text() if "client" in fields else "",
     }
     if "skew" in fields:
         found["skew"] = fields["skew"].duration(0, MAX_SKEW_SECONDS)

@@ -66,10 +66,11 @@ def decode(document: Document, path: Path, environ: Mapping[str, str]) -> Settin
         root.problem("the file is empty", "write a first one with: vedette init")
     fields = root.fields(SECTIONS, required=("resources", "policies")) if document.value is not None else {}
     base = path.absolute().parent
+    door = gateway.decode(fields.get("gateway"), base)
     settings = Settings(
         file=path,
-        gateway=gateway.decode(fields.get("gateway"), base),
-        identity=identity.decode(fields.get("identity")),
+        gateway=door,
+        identity=identity.decode(fields.get("identity"), door.url),
         resources=resources.decode(fields.get("resources"), base),
         policies=Policies(),
     )

@@ -85,7 +85,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """*admins* may run the gateway by API and CLI, *auditors* may read all of it; both are groups."""
+    """*admins* may run the gateway by API and CLI, *auditors* may read all of it; both are groups.
+
+    *url* is where people and programs find the web listener: an origin, without a slash at its end.
+    """
 
     data: Path
     listen: Listen = field(default_factory=Listen)
@@ -95,15 +98,28 @@ class Gateway:
     limits: Limits = field(default_factory=Limits)
     admins: frozenset[str] = frozenset()
     auditors: frozenset[str] = frozenset()
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """A public client (RFC 6749 section 2.1): no secret, PKCE instead. *redirects* count to the letter."""
+
+    id: str
+    redirects: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
-    """*name* is the issuer in the gateway's own tokens; *scope* is shown to OAUTHBEARER callers."""
+    """*name* is the issuer in the gateway's own tokens; *scope* is shown to OAUTHBEARER callers.
+
+    *clients* are programs that may send people to the built-in issuer to sign in.
+    """
 
     name: str = "vedette"
     scope: str = "openid"
     issuers: tuple[IssuerSettings, ...] = ()
+    clients: tuple[ClientSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

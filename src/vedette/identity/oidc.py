@@ -52,7 +52,8 @@ class IssuerSettings:
     letter. *others* are audiences that may stand beside *audience*. *parties*,
     where not empty, are the clients (``azp``, else ``client_id``) whose tokens
     count. *jwks* is the address of the keys where there is no discovery.
-    *loopback_http* permits plain http to this machine, for trials.
+    *loopback_http* permits plain http to this machine, for trials. *client* is the
+    public client by which ``vedette login`` signs people in there; empty is none.
 
     *otherwise* is the kind of who matches none of *agents*, *people*,
     *services*; left out, it is a person where *agents* is set, else an agent.
@@ -74,6 +75,7 @@ class IssuerSettings:
     skew: float = claim.SKEW_SECONDS
     jwks: str | None = None
     loopback_http: bool = False
+    client: str = ""
 
     def __post_init__(self) -> None:
         if not permitted(self.issuer, loopback_http=self.loopback_http) or "?" in self.issuer:
