@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -10,14 +11,15 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vedette import __version__
 from vedette.api.server import serve_api
 from vedette.approvals.desk import Desk
 from vedette.backends import as_shown, postgres_backend
-from vedette.config import ConfigError, HostPort, Settings, reload, restart_needed
+from vedette.config import HostPort, ResourceSettings, Settings, changes, reload, restart_needed
 from vedette.credentials import Secrets
 from vedette.credentials.keyfile import create_private, read_private
 from vedette.folder import WORKER, Folder
@@ -74,7 +76,9 @@ class App:
         self._tasks: list[asyncio.Task[None]] = []
         self._closers: list[Coroutine[None, None, None]] = []
         self._listeners: dict[str, socket.socket] = {}
-        self._stamp: tuple[int, int] | None = None
+        self._started = settings
+        self._due = asyncio.Event()
+        self._reloading = asyncio.Lock()
 
     # --- start and stop -----------------------------------------------------------------------
 
@@ -114,13 +118,16 @@ class App:
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=self.revocations.is_revoked)
         self.ssh_authority = SshAuthority.open(self.folder.keys, is_revoked=self.revocations.is_revoked)
         self._http = client()
+        self._issuers = Issuers(settings.identity.issuers, fetcher(self._http))
         self.identity = Identity(
             self.tokens,
-            Issuers(settings.identity.issuers, fetcher(self._http)),
+            self._issuers,
             RecentKeys(self.store.keys),
             is_revoked=self.revocations.is_revoked,
         )
-        mask_key = _kept_secret(self.folder.keys / "mask.key")
+        mask_key = self._mask_key = _kept_secret(self.folder.keys / "mask.key")
+        seal = self.folder.seal(os.environ)
+        self._logins = Secrets.here(settings.file.parent, seal, self.store.sealed)
 
         def shown(ask: Ask) -> tuple[str, tuple[str | None, ...]]:
             masks = self.policy_for(ask.principal, ask.resource).masks
@@ -128,8 +135,8 @@ class App:
 
         self.desk = Desk(self.store.holds, self.journal.record, worker=WORKER, shown=shown)
         await self.desk.start()
-        self.engine = Engine(self._shared(mask_key), self._backends(mask_key))
-        context = self._tls()
+        self.engine = Engine(self._shared(mask_key), self._backends(settings, {}))
+        self._door = self._first_door(self._tls())
         listeners = self._listeners = self._listen()
         self.journal.record(
             events.GatewayStarted(
@@ -143,7 +150,7 @@ class App:
             self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run()
         )
         if "postgres" in listeners:
-            self._spawn(self.engine.serve(listeners["postgres"], self._door(context)))
+            self._spawn(self.engine.serve(listeners["postgres"], lambda: self._door))
         if "web" in listeners:
             await self._serve_web(listeners["web"])
 
@@ -190,7 +197,6 @@ class App:
     # --- parts --------------------------------------------------------------------------------
 
     def _shared(self, mask_key: bytes) -> Shared:
-        limits = self.settings.gateway.limits
         return Shared(
             identity=self.identity,
             journal=self.journal,
@@ -198,23 +204,28 @@ class App:
             policy=self.policy_for,
             mask_key=mask_key,
             clock=time.time,
-            max_sessions=limits.sessions,
-            per_principal=limits.per_principal,
-            idle=limits.idle,
+            limits=lambda: self.settings.gateway.limits,
+            trusts=self.identity.trusts,
         )
 
     def policy_for(self, principal: Principal, resource: Resource) -> SessionPolicy:
         """What the policies in force now say for this principal there."""
         return self.settings.policies.for_session(principal, resource)
 
-    def _backends(self, mask_key: bytes) -> dict[str, Backend]:
-        seal = self.folder.seal(os.environ)
-        logins = Secrets.here(self.settings.file.parent, seal, self.store.sealed)
-        return {
-            name: postgres_backend(resource, logins, self.settings.gateway.limits, mask_key)
-            for name, resource in self.settings.resources.items()
-            if resource.protocol == "postgres"
-        }
+    def _backends(self, settings: Settings, there: Mapping[str, Backend]) -> dict[str, Backend]:
+        """What *settings* name; *there* keeps what it knows where nothing about it has changed."""
+
+        def backend(resource: ResourceSettings) -> Backend:
+            old = there.get(resource.name)
+            same = (resource, settings.gateway.limits) == (
+                self.settings.resources.get(resource.name), self.settings.gateway.limits
+            )  # fmt: skip
+            if old is not None and same:
+                return old
+            return postgres_backend(resource, self._logins, settings.gateway.limits, self._mask_key)
+
+        found = settings.resources.values()
+        return {each.name: backend(each) for each in found if each.protocol == "postgres"}
 
     def _listen(self) -> dict[str, socket.socket]:
         listen = self.settings.gateway.listen
@@ -235,23 +246,20 @@ class App:
             self.certificate = generated_certificate(self.folder.tls, names, now=time.time())
         return server_context(self.certificate, client_ca=tls.ca)
 
-    def _door(self, context: ssl.SSLContext) -> Door:
+    def _first_door(self, context: ssl.SSLContext) -> Door:
         settings = self.settings
         der = ssl.PEM_cert_to_DER_cert(_first_certificate(self.certificate.certificate))
-        issuers = settings.identity.issuers
-        return Door(
+        door = Door(
             knows=lambda name: name in self.engine.backends,
             mock_key=_kept_secret(self.folder.keys / "mock.key"),
             tls=context,
             binding=end_point(der),
             require_tls=settings.gateway.downstream_tls == "required",
-            issuer=issuers[0].issuer if issuers else "",
-            scope=settings.identity.scope,
             key_issuer=settings.identity.name,
             revoked=self.revocations.is_revoked,
-            deadline=settings.gateway.limits.login_timeout,
             crowd=Crowd(),
         )
+        return _as_set(door, settings)
 
     async def _serve_web(self, listener: socket.socket) -> None:
         self._closers.append(await serve_api(self, listener))
@@ -297,47 +305,73 @@ class App:
             if session.principal.credential in credentials:
                 self.engine.kill(name, "its token or key was revoked")
 
-    async def _watch_file(self) -> None:
-        """Load the configuration anew when its file changes."""
-        self._stamp = _stamp(self.settings.file)
-        while True:
-            await asyncio.sleep(RELOAD_SECONDS)
-            stamp = _stamp(self.settings.file)
-            if stamp != self._stamp:
-                try:
-                    self.reload()
-                except JournalError as problem:
-                    # What is not on record is not in force: the running one stays until it can be.
-                    log.error("the configuration was not loaded, the running one stays: %s", problem)
-                    continue
-                self._stamp = stamp
+    def reload_soon(self) -> None:
+        """Load the configuration anew, as after a change of its file. For signal handlers."""
+        self._due.set()
 
-    def reload(self) -> tuple[str, ...]:
+    async def _watch_file(self) -> None:
+        """Load the configuration anew when its file changes or somebody asks for it."""
+        file = self.settings.file
+        loaded = _stamp(file)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RELOAD_SECONDS):
+                    await self._due.wait()
+            stamp = _stamp(file)
+            if stamp == loaded and not self._due.is_set():
+                continue
+            self._due.clear()
+            try:
+                await self.reload()
+            except JournalError as problem:
+                # What is not on record is not in force: the running one stays until it can be.
+                log.error("the configuration was not loaded, the running one stays: %s", problem)
+                await asyncio.sleep(RELOAD_SECONDS)
+                self._due.set()
+            else:
+                loaded = stamp
+
+    async def reload(self) -> tuple[str, ...]:
         """
         Load the configuration anew; what is running stays in force where it does not load.
 
         Returns what only takes effect after a restart, in words.
+
+        Raises:
+            JournalError: the change cannot be recorded, so nothing has changed.
         """
-        before = self.settings
-        loaded = reload(before, before.file)
-        if isinstance(loaded, ConfigError):
-            found = tuple(str(each) for each in loaded.problems)
-            log.error("the configuration was not loaded, the running one stays:\n%s", "\n".join(found))
-            self.journal.record(
-                events.PolicyRejected(at=time.time(), kept=before.policies.hash, problems=found)
-            )
-            return ()
+        async with self._reloading:
+            before = self.settings
+            # Thousands of rules take a second to compile; sessions go on meanwhile.
+            loaded = await asyncio.to_thread(reload, self._started, before.file)
+            if isinstance(loaded, Settings):
+                return self._use(before, loaded)
+        found = tuple(str(each) for each in loaded.problems)
+        log.error("the configuration was not loaded, the running one stays:\n%s", "\n".join(found))
+        self.journal.record(events.PolicyRejected(at=time.time(), kept=before.policies.hash, problems=found))
+        return ()
+
+    def _use(self, before: Settings, loaded: Settings) -> tuple[str, ...]:
+        """From here on *loaded* is in force, all of it at once."""
+        issuers = Issuers(loaded.identity.issuers, fetcher(self._http), before=self._issuers)
+        backends = self._backends(loaded, self.engine.backends)
+        new = changes(before, loaded)
         self.journal.record(
             events.PolicyLoaded(
                 at=time.time(), policy=loaded.policies.hash, before=before.policies.hash,
-                files=(str(loaded.file),),
+                files=(str(loaded.file),), config=loaded.hash, changes=new,
                 rules=sum(len(policy.rules) for policy in loaded.policies.policies),
             )
         )  # fmt: skip
         self.settings = loaded
-        self.engine.reload()
-        later = restart_needed(before, loaded)
+        self._issuers = issuers
+        self.identity.use(issuers)
+        self._door = _as_set(self._door, loaded)
+        self.engine.reload(backends)
+        later = restart_needed(self._started, loaded)
         log.info("policy %s is in force", loaded.policies.hash)
+        for words in new:
+            log.info("%s", words)
         for words in later:
             log.warning("takes effect after a restart: %s", words)
         return later
@@ -353,6 +387,17 @@ def _bound(where: HostPort) -> socket.socket:
         return socket.create_server(found[4][:2], family=found[0], backlog=1024)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {where}: {error.strerror or error}") from error
+
+
+def _as_set(door: Door, settings: Settings) -> Door:
+    """*door* with what of *settings* can change while it is open."""
+    issuers = settings.identity.issuers
+    return replace(
+        door,
+        issuer=issuers[0].issuer if issuers else "",
+        scope=settings.identity.scope,
+        deadline=settings.gateway.limits.login_timeout,
+    )
 
 
 def _kept_secret(path: Path) -> bytes:

@@ -93,6 +93,11 @@ class Gate:
         self._asking: asyncio.Task[Allow | Deny] | None = None
         self._decided: dict[tuple[str, int, int], tuple[Action, Decision]] = {}
 
+    @property
+    def policy(self) -> str:
+        """The version that judges now."""
+        return self._policy.hash
+
     def use(self, policy: Policy) -> None:
         """From here on judge by *policy*; what was decided before is forgotten."""
         self._policy = policy
@@ -166,6 +171,7 @@ class Gate:
         locked: bool,
     ) -> Ruled:
         verdict: Verdict
+        judging = self._policy
         if hold.mode == "ticket" or (locked and not hold.locks):
             asking = self._desk.ticket(ask, hold, decision.policy)
         else:
@@ -181,7 +187,7 @@ class Gate:
             verdict = Deny(hold.rule, "cancelled while people were asked", code="approval.cancelled")
         finally:
             self._asking = None
-        if isinstance(verdict, Allow) and decision.policy != self._policy.hash:
+        if isinstance(verdict, Allow) and self._policy is not judging:
             verdict = Deny(
                 hold.rule, "the policy changed while people were asked", "ask again", "approval.void"
             )

@@ -76,11 +76,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A configured thing to reach, as policy sees it (no credential, no address)."""
+    """A configured thing to reach, as policy sees it (no credential, no address).
+
+    *at* is a digest of where it leads and as whom, so that an approval does not
+    outlive a name that came to mean another server.
+    """
 
     name: str
     protocol: str
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class Office:
     def certificate(self) -> CertificateFiles:
         raise OSError("none here")
 
-    def reload(self) -> tuple[str, ...]:
+    async def reload(self) -> tuple[str, ...]:
         try:
             self.settings = load(self.settings.file, {})
         except ConfigError:

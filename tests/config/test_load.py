@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.config.files import FILE, problems, resource, settings, text
-from vedette.config import ConfigError, HostPort, Settings, load, reload, restart_needed, unready
+from vedette.config import ConfigError, HostPort, Settings, changes, load, reload, restart_needed, unready
 from vedette.config.load import decode
 from vedette.config.reading import read_text
 from vedette.credentials.source import Reference
@@ -29,7 +29,7 @@ def test_the_least_file_has_careful_defaults() -> None:
     assert gateway.admins == gateway.auditors == frozenset()
     assert (one.upstream.tls, one.upstream.port) == ("verify-full", 5432)
     assert (one.record.statements, one.record.parameters, one.record.results) == ("full", "masked", "shape")
-    assert one.resource == Resource("appdb", "postgres")
+    assert one.resource == Resource("appdb", "postgres", at=one.resource.at)
 
 
 def test_every_setting_arrives() -> None:
@@ -441,23 +441,58 @@ def test_a_file_that_no_longer_loads_is_an_answer_not_an_exception(tmp_path: Pat
             {"gateway": "{listen: {postgres: 6432}, downstream_tls: allowed}"},
             ("the listeners' TLS stays as it is until a restart",),
         ),
-        (
-            {"gateway": "{listen: {postgres: 6432}, limits: {sessions: 5}}"},
-            ("the limits stay as they are until a restart",),
-        ),
-        ({"identity": "{name: other}"}, ("identity (issuers, name, scope) stays as it is until a restart",)),
-        (
-            {"resources": resource(f"{UP}, {LOGIN}, labels: {{a: b}}")},
-            ('resource "appdb" stays as it is until a restart, its labels included',),
-        ),
-        (
-            {"resources": f"{{other: {{protocol: postgres, {UP}, {LOGIN}}}}}"},
-            (
-                'the removed resource "appdb" can be reached until a restart',
-                'the new resource "other" can be reached after a restart',
-            ),
-        ),
+        ({"gateway": "{listen: {postgres: 6432}, limits: {sessions: 5}}"}, ()),
+        ({"identity": "{scope: other}"}, ()),
+        ({"resources": resource(f"{UP}, {LOGIN}, labels: {{a: b}}")}, ()),
+        ({"identity": "{name: other}"}, ("identity.name stays vedette until a restart (new: other)",)),
     ],
 )
 def test_what_needs_a_restart_is_said(changed: dict[str, str], says: tuple[str, ...]) -> None:
     assert restart_needed(settings(), settings(None, **changed)) == says
+
+
+ISSUER = "issuer: https://login.example.com, audience: vedette"
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({}, ()),
+        ({"policies": "[{name: q, rules: [{limit: {rows: 1}}]}]"}, ()),
+        ({"gateway": "{listen: {postgres: 6432}, limits: {sessions: 5}}"}, ("limits: changed",)),
+        ({"gateway": "{listen: {postgres: 6432}, admins: {groups: [a]}}"}, ("admins: changed",)),
+        ({"resources": resource(f"{UP}, {LOGIN}, labels: {{a: b}}")}, ("resource appdb: changed",)),
+        (
+            {"resources": f"{{other: {{protocol: postgres, {UP}, {LOGIN}}}}}"},
+            ("resource appdb: removed", "resource other: added"),
+        ),
+        ({"identity": f"{{issuers: [{{{ISSUER}}}]}}"}, ("issuer https://login.example.com: added",)),
+    ],
+)
+def test_what_changes_at_once_is_said(changed: dict[str, str], says: tuple[str, ...]) -> None:
+    assert changes(settings(), settings(None, **changed)) == says
+
+
+def test_nobody_takes_the_name_that_is_in_the_gateways_own_tokens(tmp_path: Path) -> None:
+    """The new name counts after a restart; until then an issuer of the old one would be the gateway itself."""
+    file = tmp_path / "vedette.yaml"
+    own = "https://login.example.com"
+    file.write_text(text(identity=f"{{name: {own}}}"))
+    old = load(file, {})
+    file.write_text(text(identity=f"{{name: other, issuers: [{{{ISSUER}}}]}}"))
+    assert load(file, {}).identity.name == "other"
+    found = reload(old, file, {})
+    assert isinstance(found, ConfigError)
+    assert own in found.problems[0].message
+
+
+def test_where_a_resource_leads_is_part_of_what_it_is() -> None:
+    """An approval is bound to it: a name that leads elsewhere, or as somebody else, is another resource."""
+    there = settings().resources["appdb"].resource
+    assert there == settings().resources["appdb"].resource
+    for section in (
+        f"{UP}, login: {{user: other}}",
+        f"upstream: {{host: elsewhere, database: app}}, {LOGIN}",
+    ):
+        moved = settings(None, resources=resource(section)).resources["appdb"].resource
+        assert moved.at != there.at

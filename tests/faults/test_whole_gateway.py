@@ -62,7 +62,12 @@ async def test_a_reload_while_the_disk_is_full_happens_once_there_is_room(tmp_pa
         tried: list[str] = []
         set_fault = full_disk(monkeypatch, lambda: stage.app.journal._fd)
         reload = stage.app.reload
-        monkeypatch.setattr(stage.app, "reload", lambda: tried.append("") or reload())
+
+        async def counted() -> tuple[str, ...]:
+            tried.append("")
+            return await reload()
+
+        monkeypatch.setattr(stage.app, "reload", counted)
         set_fault(Fault(1, on=True))
         file.write_text(file.read_text().replace("conformance", "renamed"))
         await until(lambda: bool(tried))

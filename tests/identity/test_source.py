@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -144,3 +145,35 @@ async def test_the_gateways_name_cannot_be_an_outside_issuers():
 
     with pytest.raises(ValueError, match="own issuer"):
         Identity(tokens, issuers, Shelf())
+
+
+async def test_an_issuer_that_is_no_longer_trusted_when_its_keys_arrive_proves_nobody():
+    world = World()
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(url: str) -> bytes:
+        reached.set()
+        await go_on.wait()
+        return await world.pages.fetch(url)
+
+    world.identity.use(Issuers([IssuerSettings(CORP, "vedette")], slowly))
+    text = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+    coming = asyncio.create_task(world.refused(text))
+    await reached.wait()
+    world.identity.use(Issuers([], world.pages.fetch))
+    go_on.set()
+    assert await coming == "identity.issuer"
+    assert await world.refused(text) == "identity.issuer"
+
+
+async def test_who_is_trusted_still():
+    world = World(RECORD)
+    corp = await world.identity.by_token(token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1")))
+    own = await world.identity.by_token(SECRET.reveal())
+    assert world.identity.trusts(corp)
+    assert world.identity.trusts(own)
+    world.identity.use(Issuers([], world.pages.fetch))
+    assert not world.identity.trusts(corp)
+    assert world.identity.trusts(own)
+    world.revoked.add(own.credential)
+    assert not world.identity.trusts(own)

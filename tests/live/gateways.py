@@ -84,10 +84,11 @@ async def living(
     role: str = "chief",
     port: int | None = None,
     policies: Sequence[Mapping[str, Any]] | None = None,
+    upstream: Mapping[str, Any] | None = None,
     **sections: Mapping[str, Any],
 ) -> AsyncIterator[Live]:
-    """A gateway whose policy has *rules*, or that permits all that could be read."""
-    upstream = Upstream(server, database, role, port=port)
+    """A gateway whose policy has *rules*, or that permits all that could be read; *upstream* as in `Upstream`."""
+    there = Upstream(server, database, role, port=port, **(upstream or {}))
     chosen = policies or [policy(*(rules or ({"allow": {"effects": ALL}},)))]
-    async with hosted(write(folder, [upstream], chosen, **sections)) as app:
+    async with hosted(write(folder, [there], chosen, **sections)) as app:
         yield Live(app, server, database, folder)

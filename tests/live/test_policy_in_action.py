@@ -117,16 +117,16 @@ async def test_another_policy_is_in_force_from_the_next_action_on(pg16, database
         document = yaml.safe_load(file.read_text())
         document["policies"][0]["rules"].append({"allow": {"effects": ["write"]}})
         file.write_text(yaml.safe_dump(document))
-        live.app.reload()
+        await live.app.reload()
         assert await there.execute(CHANGE, "new") == "UPDATE 1"
         document["policies"][0]["rules"].append({"mask": {"columns": ["public.notes.body"], "as": "redact"}})
         reading = await there.prepare("SELECT body FROM notes WHERE id = 1")
         assert await reading.fetchval() == "new"
         file.write_text(yaml.safe_dump(document))
-        live.app.reload()
+        await live.app.reload()
         assert await reading.fetchval() == "[redacted]"
         file.write_text("nonsense: [")
-        live.app.reload()
+        await live.app.reload()
         assert await reading.fetchval() == "[redacted]"
         assert live.journal("policy.rejected")
         await there.close()

@@ -66,20 +66,20 @@ async def test_an_approved_ticket_is_void_when_anything_differs(pg16, database, 
             await connection.close()
             connection = await asyncpg.connect(**live.keywords(live.token("agent-2")), statement_cache_size=0)
         elif change == "the policy":
-            _rewrite(live, "name: test", "name: other")
+            await _rewrite(live, "name: test", "name: other")
         elif change == "the rule's terms":
-            _rewrite(live, "- dba", "- dba\n      - chiefs")
+            await _rewrite(live, "- dba", "- dba\n      - chiefs")
         assert "approval.required" in await _refused(connection, words, number)
         assert live.direct("SELECT sum(total) FROM orders") == before
         await connection.close()
 
 
-def _rewrite(live, old: str, new: str) -> None:
+async def _rewrite(live, old: str, new: str) -> None:
     file = live.app.settings.file
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
-    live.app.reload()
+    await live.app.reload()
 
 
 async def test_a_ticket_passes_the_same_action_once(pg16, database, tmp_path):

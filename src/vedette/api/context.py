@@ -71,6 +71,7 @@ class Gateway(Protocol):
 
     *reload* raises nothing for a file that does not load: *settings* then stay as they were,
     and the journal says why. It returns, in words, what takes effect only after a restart.
+    OSError: the change could not be recorded, and was not made.
     """
 
     @property
@@ -95,7 +96,7 @@ class Gateway(Protocol):
     def engine(self) -> Engine: ...
     @property
     def certificate(self) -> CertificateFiles: ...
-    def reload(self) -> tuple[str, ...]: ...
+    async def reload(self) -> tuple[str, ...]: ...
 
 
 def gateway(request: Request) -> Gateway:

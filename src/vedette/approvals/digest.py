@@ -11,7 +11,7 @@ import json
 
 from vedette.model import Ask, Hold
 
-VERSION = "vedette.approval.1"
+VERSION = "vedette.approval.2"
 
 
 def digest(ask: Ask, policy: str) -> str:
@@ -32,6 +32,7 @@ def digest(ask: Ask, policy: str) -> str:
             ask.principal.subject,
             ask.principal.actor,
             ask.resource.name,
+            ask.resource.at,
             action.protocol,
             action.kind,
             action.text,

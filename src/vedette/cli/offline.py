@@ -121,7 +121,7 @@ class OfflineGateway:
     def certificate(self) -> CertificateFiles:
         raise OSError("nothing is served from a folder")
 
-    def reload(self) -> tuple[str, ...]:
+    async def reload(self) -> tuple[str, ...]:
         """Settings are read at each start; there is nothing to load anew."""
         return ()
 

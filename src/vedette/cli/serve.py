@@ -58,7 +58,7 @@ async def _serve(settings: Settings) -> None:
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
-        loop.add_signal_handler(signal.SIGHUP, app.reload)
+        loop.add_signal_handler(signal.SIGHUP, app.reload_soon)
         for name, port in app.ports.items():
             screen.say(f"{name} on port {port}")
         screen.say(f"policy {app.settings.policies.hash}; ready")

@@ -148,21 +148,30 @@ def _missing(file: str, setting: str, paths: Sequence[Path | None]) -> list[Prob
     ]
 
 
-def reload(old: Settings, path: Path, environ: Mapping[str, str] | None = None) -> Settings | ConfigError:
-    """The new settings, or why *old* stays in force: a value, because the caller must say so either way."""
+def reload(started: Settings, path: Path, environ: Mapping[str, str] | None = None) -> Settings | ConfigError:
+    """
+    The new settings of a gateway that began with *started*, or why what is in force stays.
+
+    A value either way, because the caller must say so either way.
+    """
     try:
-        return load(path, environ)
+        loaded = load(path, environ)
     except ConfigError as error:
         return error
+    own = started.identity.name
+    if any(issuer.issuer == own for issuer in loaded.identity.issuers):
+        message = f'identity.issuers: "{own}" stays the name of the gateway\'s own tokens until a restart'
+        return ConfigError([Problem(str(path), 0, 0, message, "restart the gateway")])
+    return loaded
 
 
-def restart_needed(old: Settings, new: Settings) -> tuple[str, ...]:
-    """What of a reload takes effect only when the gateway starts anew, in words. Policies do at once."""
-    return (*_gateway_changes(old, new), *_resource_changes(old, new))
+def restart_needed(started: Settings, new: Settings) -> tuple[str, ...]:
+    """What of *new* takes effect only when the gateway, which began with *started*, begins anew; in words."""
+    return tuple(_waiting(started, new))
 
 
-def _gateway_changes(old: Settings, new: Settings) -> Iterator[str]:
-    before, after = old.gateway, new.gateway
+def _waiting(started: Settings, new: Settings) -> Iterator[str]:
+    before, after = started.gateway, new.gateway
     for name in gateway.LISTENERS:
         was, will = getattr(before.listen, name), getattr(after.listen, name)
         if was != will:
@@ -173,18 +182,30 @@ def _gateway_changes(old: Settings, new: Settings) -> Iterator[str]:
         yield "the journal's settings stay as they are until a restart"
     if (before.tls, before.downstream_tls) != (after.tls, after.downstream_tls):
         yield "the listeners' TLS stays as it is until a restart"
-    if before.limits != after.limits:
-        yield "the limits stay as they are until a restart"
-    if old.identity != new.identity:
-        yield "identity (issuers, name, scope) stays as it is until a restart"
+    if started.identity.name != new.identity.name:
+        yield f"identity.name stays {started.identity.name} until a restart (new: {new.identity.name})"
 
 
-def _resource_changes(old: Settings, new: Settings) -> Iterator[str]:
-    for name in sorted(old.resources.keys() | new.resources.keys()):
-        was, will = old.resources.get(name), new.resources.get(name)
-        if was is None:
-            yield f'the new resource "{name}" can be reached after a restart'
-        elif will is None:
-            yield f'the removed resource "{name}" can be reached until a restart'
-        elif was != will:
-            yield f'resource "{name}" stays as it is until a restart, its labels included'
+def changes(old: Settings, new: Settings) -> tuple[str, ...]:
+    """What of a reload takes effect at once besides the policies, in words, for the log and the record."""
+    return (
+        *_differences("resource", old.resources, new.resources),
+        *_differences("issuer", _by_name(old), _by_name(new)),
+        *(["limits: changed"] if old.gateway.limits != new.gateway.limits else []),
+        *(["admins: changed"] if old.gateway.admins != new.gateway.admins else []),
+        *(["auditors: changed"] if old.gateway.auditors != new.gateway.auditors else []),
+    )
+
+
+def _by_name(settings: Settings) -> Mapping[str, object]:
+    return {issuer.issuer: issuer for issuer in settings.identity.issuers}
+
+
+def _differences(noun: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old:
+            yield f"{noun} {name}: added"
+        elif name not in new:
+            yield f"{noun} {name}: removed"
+        elif old[name] != new[name]:
+            yield f"{noun} {name}: changed"

@@ -5,6 +5,8 @@ No value here is a secret: secrets are named (:class:`~vedette.credentials.Refer
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,7 +186,11 @@ class ResourceSettings:
     @property
     def resource(self) -> Resource:
         """As policy sees it."""
-        return Resource(self.name, self.protocol, self.labels)
+        up = self.upstream
+        place = json.dumps([up.host, up.port, up.database, self.login.user])
+        return Resource(
+            self.name, self.protocol, self.labels, hashlib.sha256(place.encode()).hexdigest()[:32]
+        )
 
 
 @dataclass(frozen=True, slots=True)

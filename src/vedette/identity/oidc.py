@@ -165,7 +165,8 @@ def _credential(compact: Compact) -> str:
 class Issuers:
     """All configured issuers.
 
-    *clock* is monotonic, in seconds, and only paces fetches.
+    *clock* is monotonic, in seconds, and only paces fetches. The keys of *before*
+    stay known for issuers whose settings are the same.
 
     Raises ValueError where two settings name the same issuer.
     """
@@ -176,13 +177,17 @@ class Issuers:
         fetch: Fetch,
         *,
         clock: Callable[[], float] = time.monotonic,
+        before: Issuers | None = None,
     ) -> None:
         self._issuers: dict[str, tuple[IssuerSettings, IssuerKeys]] = {}
         self._fetch = fetch
         for one in settings:
             if one.issuer in self._issuers:
                 raise ValueError(f"issuer {one.issuer} is configured twice")
-            self._issuers[one.issuer] = (one, IssuerKeys(self._loader(one), clock))
+            old, keys = before._issuers.get(one.issuer, (None, None)) if before is not None else (None, None)
+            if keys is None or old != one:
+                keys = IssuerKeys(self._loader(one), clock)
+            self._issuers[one.issuer] = (one, keys)
 
     def __contains__(self, issuer: str) -> bool:
         return issuer in self._issuers

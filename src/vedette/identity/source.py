@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from vedette.identity.cache import TokenCache, digest
-from vedette.identity.compact import MAX_TOKEN_BYTES, read
+from vedette.identity.compact import MAX_TOKEN_BYTES, Compact, read
 from vedette.identity.errors import IdentityError, malformed
 from vedette.identity.keys import SCHEME, KeyRecord, KeyStore, find, prefix_of, wrong_key
 from vedette.identity.oidc import Issuers
@@ -35,16 +35,29 @@ class Identity:
         clock: Callable[[], float] = time.time,
         cache_limit: int = 10_000,
     ) -> None:
-        if tokens.issuer in issuers:
-            raise ValueError(
-                f"{tokens.issuer} is the gateway's own issuer and cannot be configured as another"
-            )
         self._tokens = tokens
-        self._issuers = issuers
         self._keys = keys
         self._is_revoked = is_revoked
         self._clock = clock
         self._cache = TokenCache(is_revoked, limit=cache_limit)
+        self.use(issuers)
+
+    def use(self, issuers: Issuers) -> None:
+        """Trust *issuers* and no others from here on; everybody is proven anew.
+
+        Raises ValueError where one of them has the gateway's own name.
+        """
+        if self._tokens.issuer in issuers:
+            raise ValueError(
+                f"{self._tokens.issuer} is the gateway's own issuer and cannot be configured as another"
+            )
+        self._issuers = issuers
+        self._cache.clear()
+
+    def trusts(self, principal: Principal) -> bool:
+        """Whether who once proved to be *principal* still may: its issuer is known, its evidence not void."""
+        known = principal.issuer == self._tokens.issuer or principal.issuer in self._issuers
+        return known and not self._is_revoked(principal.credential)
 
     async def by_token(self, text: str) -> Principal:
         """Who *text* (a gateway token, an OIDC token or an API key) speaks for, now.
@@ -63,10 +76,17 @@ class Identity:
             if compact.issuer == self._tokens.issuer:
                 principal = self._tokens.verify_compact(compact, now)
             else:
-                principal = await self._issuers.verify_compact(compact, now)
+                principal = await self._by_issuer(compact, now)
             self._refuse_revoked(principal)
             self._cache.put(entry, principal, now)
         return principal
+
+    async def _by_issuer(self, compact: Compact, now: float) -> Principal:
+        while True:
+            asked = self._issuers
+            principal = await asked.verify_compact(compact, now)
+            if asked is self._issuers:  # nobody else is trusted since
+                return principal
 
     def _refuse_revoked(self, principal: Principal) -> None:
         if self._is_revoked(principal.credential):
@@ -91,6 +111,10 @@ class Identity:
             self._cache.put(entry, principal, now)
         return principal
 
+    def forget(self) -> None:
+        """Prove everybody anew."""
+        self._cache.clear()
+
     async def key_for(self, user: str) -> KeyRecord | None:
         """The API key whose name or prefix is *user*, for a SCRAM login.
 
@@ -104,7 +128,3 @@ class Identity:
         except Exception as error:
             # Whatever the store fails with, the answer is a refusal.
             raise IdentityError("identity.unavailable", "API keys cannot be looked up now") from error
-
-    def forget(self) -> None:
-        """Prove everybody anew, as after a change of settings."""
-        self._cache.clear()

@@ -223,7 +223,7 @@ class HoldUsed(Event):
 
 
 class PolicyLoaded(Event):
-    """From here on this policy judges."""
+    """From here on this policy judges. *config* is the hash of all settings, *changes* what else is new."""
 
     kind: ClassVar[str] = "policy.loaded"
 
@@ -231,6 +231,8 @@ class PolicyLoaded(Event):
     files: tuple[str, ...] = ()
     rules: int = 0
     before: str = ""
+    config: str = ""
+    changes: tuple[str, ...] = ()
 
 
 class PolicyRejected(Event):

@@ -64,16 +64,29 @@ class Backend:
     keep: Keep
     bounds: Bounds = field(default_factory=Bounds)
     max_sessions: int = 1000
-    live: int = 0
     reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
         self.reader = Reader(self.keeper)
 
 
+class Limits(Protocol):
+    """*sessions* in all and *per_principal*; *idle* in seconds, None for as long as they like."""
+
+    @property
+    def sessions(self) -> int: ...
+    @property
+    def per_principal(self) -> int: ...
+    @property
+    def idle(self) -> float | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all sessions use. *policy* gives what applies to a principal on a resource now."""
+    """
+    What all sessions use. *policy* gives what applies to a principal on a resource now, *limits*
+    what holds now, and *trusts* whether who has proven to be a principal may still come in.
+    """
 
     identity: Identity
     journal: Journal
@@ -81,9 +94,8 @@ class Shared:
     policy: Callable[[Principal, Resource], SessionPolicy]
     mask_key: bytes = field(repr=False)
     clock: Callable[[], float]
-    max_sessions: int = 2000
-    per_principal: int = 200
-    idle: float | None = None
+    limits: Callable[[], Limits]
+    trusts: Callable[[Principal], bool]
 
 
 class TurnedAway(Exception):
@@ -101,31 +113,35 @@ class Engine:
         self.backends = dict(backends)
         self.sessions: dict[str, Session] = {}
         self._shared = shared
+        self._live: dict[str, int] = {}
+        self._reloaded = asyncio.Event()
         self._keys: CancelKeys[Session] = CancelKeys()
         self._numbers = itertools.count(1)
         # Session names stay unique over restarts.
         self._prefix = secrets.token_hex(4)
 
-    async def serve(self, listener: socket.socket, door: Door) -> None:
-        """Serve everyone who comes to *listener*, until cancelled."""
+    async def serve(self, listener: socket.socket, door: Callable[[], Door]) -> None:
+        """Serve everyone who comes to *listener* by what *door* is by then, until cancelled."""
 
         async def visit(sock: socket.socket) -> None:
             try:
-                await self._visit(sock, door)
+                await self._visit(sock, door())
             except Exception:
                 # One caller's trouble is that caller's alone.
                 log.exception("a PostgreSQL session ended by a fault in the gateway")
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(listener, visit))
-            if self._shared.idle is not None:
-                tasks.create_task(self._end_idle(self._shared.idle))
+            tasks.create_task(self._end_idle())
 
-    async def _end_idle(self, idle: float) -> None:
+    async def _end_idle(self) -> None:
         """End sessions in which nothing was said for *idle* seconds (and half as long again at most)."""
         seen: dict[str, int] = {}
         while True:
-            await asyncio.sleep(idle / 2)
+            idle = self._shared.limits().idle
+            if await self._reload_within(None if idle is None else idle / 2):
+                seen = {}
+                continue
             now = {name: session.traffic for name, session in self.sessions.items()}
             for name, session in list(self.sessions.items()):
                 if seen.get(name) == -now[name] - 1:
@@ -134,11 +150,37 @@ class Engine:
                     now[name] = -now[name] - 1
             seen = now
 
-    def reload(self) -> None:
-        """The policy has changed: every live session goes by the new one from its next action on."""
+    async def _reload_within(self, seconds: float | None) -> bool:
+        """Whether the settings change before so many seconds are over."""
+        self._reloaded.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._reloaded.wait()
+        except TimeoutError:
+            return False
+
+    def reload(self, backends: Mapping[str, Backend]) -> None:
+        """
+        The settings have changed: new sessions use *backends*, and whoever is no longer trusted is put out.
+
+        Live sessions keep their upstream. From their next action on they go by the policies in
+        force now, and by the labels that what they have reached has now.
+        """
+        self.backends = dict(backends)
+        self._reloaded.set()
         for session in list(self.sessions.values()):
-            policy = self._shared.policy(session.principal, session.gate.resource)
-            session.use(policy, policy.masks)
+            if not self._shared.trusts(session.principal):
+                session.kill("its issuer is no longer trusted")
+                continue
+            gate = session.gate
+            there = gate.resource
+            now = self.backends.get(there.name)
+            if now is not None and now.resource.at == there.at:
+                gate.resource = now.resource
+            policy = self._shared.policy(session.principal, gate.resource)
+            # What people are being asked stays good where nothing has changed that it hangs on.
+            if policy.hash != gate.policy or gate.resource != there:
+                session.use(policy, policy.masks)
 
     def kill(self, session: str, reason: str) -> bool:
         """End a session now; False where it is not (or no longer) here."""
@@ -185,12 +227,13 @@ class Engine:
             wire.close()
 
     async def _session(self, backend: Backend, login: Login, wire: Wire, address: str) -> None:
-        if len(self.sessions) >= self._shared.max_sessions or backend.live >= backend.max_sessions:
+        limits, name = self._shared.limits(), backend.resource.name
+        if len(self.sessions) >= limits.sessions or self._live.get(name, 0) >= backend.max_sessions:
             raise TurnedAway("login.crowded", "too many sessions are open; try again later")
         mine = sum(session.principal.id == login.principal.id for session in self.sessions.values())
-        if mine >= self._shared.per_principal:
+        if mine >= limits.per_principal:
             raise TurnedAway("login.crowded", f"{login.principal.subject} has too many sessions open")
-        backend.live += 1
+        self._live[name] = self._live.get(name, 0) + 1
         try:
             upstream = await backend.dial(login.settings, login.version)
             try:
@@ -201,12 +244,15 @@ class Engine:
                 upstream.wire.close()
                 raise
         finally:
-            backend.live -= 1
+            self._live[name] -= 1
 
     async def _relay(
         self, backend: Backend, login: Login, wire: Wire, upstream: Upstream, state: State, address: str
     ) -> None:
         shared = self._shared
+        if not shared.trusts(login.principal):
+            # Withdrawn while the upstream was dialled.
+            raise TurnedAway("identity.revoked", "what you logged in with was withdrawn", "28000")
         name = f"{self._prefix}-{next(self._numbers)}"
         policy = shared.policy(login.principal, backend.resource)
         gate = Gate(
