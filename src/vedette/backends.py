@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vedette.config import Limits, Record, ResourceSettings
 from vedette.credentials import CredentialError, Secrets
-from vedette.gate import Keep
+from vedette.gate import Keep, Parameters
 from vedette.identity.certificates import CertificateError
 from vedette.identity.tls import upstream_context
 from vedette.masking.prose import hide
@@ -73,17 +73,17 @@ def as_shown(action: Action, masks: tuple[MaskRule, ...], key: bytes) -> tuple[s
 def keep(record: Record, key: bytes) -> Keep:
     """What of an action is written down, by the resource's ``record:``; *key* is for keyed masks."""
 
-    def text(action: Action, masks: tuple[MaskRule, ...]) -> str:
+    def text(said: str, masks: tuple[MaskRule, ...]) -> str:
         if record.statements != "full":
-            return shape(action.text) or ""
-        return hide(action.text, masks, key, Tally()) if masks else action.text
+            return shape(said) or ""
+        return hide(said, masks, key, Tally()) if masks else said
 
-    def parameters(action: Action, masks: tuple[MaskRule, ...]) -> tuple[str | None, ...] | None:
+    def parameters(values: Parameters, masks: tuple[MaskRule, ...]) -> Parameters | None:
         if record.parameters == "none":
             return None
-        if record.parameters == "full" or not masks:
-            return action.parameters
+        if record.parameters == "full" or not masks or not values:
+            return values
         tally = Tally()
-        return tuple(v if v is None else hide(v, masks, key, tally) for v in action.parameters)
+        return tuple(v if v is None else hide(v, masks, key, tally) for v in values)
 
     return Keep(text, parameters)

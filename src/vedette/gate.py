@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ class Journal(Protocol):
     """*append* returns once the record survives this process; raises OSError where it does not."""
 
     def append(self, kind: str, body: bytes) -> int: ...
+    def append_many(self, records: Iterable[tuple[str, bytes]]) -> int: ...
     def defer(self, kind: str, body: bytes) -> None: ...
 
 
@@ -52,12 +53,25 @@ class Ruled:
     action: str
 
 
+Parameters = tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class Again:
+    """One more action like one that was allowed before: its own bytes, text and parameters."""
+
+    like: events.Judged
+    message: bytes
+    text: str
+    parameters: Parameters
+
+
 @dataclass(frozen=True, slots=True)
 class Keep:
     """What of an action is written down, under the session's masks: its text, and its parameters or None."""
 
-    text: Callable[[Action, tuple[MaskRule, ...]], str]
-    parameters: Callable[[Action, tuple[MaskRule, ...]], tuple[str | None, ...] | None]
+    text: Callable[[str, tuple[MaskRule, ...]], str]
+    parameters: Callable[[Parameters, tuple[MaskRule, ...]], Parameters | None]
 
 
 # How many decisions are remembered per session before it starts afresh.
@@ -137,6 +151,42 @@ class Gate:
         ask = Ask(self.principal, self.resource, action, self.session)
         return self._record(ask, self._policy.hash, deny, message)
 
+    @property
+    def rules(self) -> Policy:
+        """What it judges by now."""
+        return self._policy
+
+    def like(self, action: Action, allow: Allow) -> events.Judged:
+        """For `again`: the record of *allow* on *action*, but for what differs each time."""
+        ask = Ask(self.principal, self.resource, action, self.session)
+        return events.Judged(ask, allow, who=self._who, policy=self._policy.hash)
+
+    def again(self, uses: Sequence[Again]) -> list[str] | None:
+        """
+        Put actions on record that were allowed before, when nothing that the verdict hangs on has changed.
+
+        Returns their ids; None where they could not be recorded: then none of them may pass.
+        """
+        at, masks, keep = self._now(), self._policy.masks, self._keep
+        names = []
+        records = []
+        for use in uses:
+            self.actions += 1
+            name = f"{self.session}.{self.actions}"
+            names.append(name)
+            digest = hashlib.sha256(use.message).hexdigest()
+            text = keep.text(use.text, masks)
+            records.append(use.like.record(at, name, digest, text, keep.parameters(use.parameters, masks)))
+        try:
+            if len(records) == 1:
+                self._journal.append(*records[0])
+            else:
+                self._journal.append_many(records)
+        except (OSError, UnicodeError):
+            self.actions -= len(names)
+            return None
+        return names
+
     def give_up(self) -> None:
         """The caller no longer wants what it waits for: nobody has to answer it."""
         waiting, self._asking = self._asking, None
@@ -215,8 +265,8 @@ class Gate:
             policy=policy,
             digest=hashlib.sha256(message).hexdigest(),
             at=self._now(),
-            text=self._keep.text(ask.action, self._policy.masks),
-            parameters=self._keep.parameters(ask.action, self._policy.masks),
+            text=self._keep.text(ask.action.text, self._policy.masks),
+            parameters=self._keep.parameters(ask.action.parameters, self._policy.masks),
         )
         try:
             self._journal.append(*events.encode(event))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vedette.model import (
     Action,
@@ -132,3 +134,43 @@ def test_a_change_of_configuration_says_before_and_after():
     assert "before" not in said
     assert said["after"]["groups"] == ["a", "b"]
     assert decode(kind, said) == change
+
+
+@given(
+    at=st.floats(0, 4e9),
+    number=st.integers(1, 10**9),
+    text=st.text(max_size=80).filter(lambda text: text.isprintable() or "\x01" not in text),
+    parameters=st.none() | st.lists(st.none() | st.text(max_size=9), max_size=4).map(tuple),
+)
+def test_a_record_from_the_mould_is_the_record(at, number, text, parameters):
+    ask = Ask(
+        Principal("agent-1", Kind.AGENT, frozenset({"a", "b"}), actor='"x"'),
+        Resource("appdb", "postgres"),
+        Action(
+            "postgres", "statement", "never shown", (Touch(Effect.READ, "public.t"),), state=(("role", "r"),)
+        ),
+        "s1",
+    )
+    allow = Allow("rule", masks=(MaskRule("m", columns=("*.t.c",)),), limits=(Limit("l", rows=1),))
+    who = events.caller(ask.principal)
+    plain = events.judged(
+        ask, allow, who=who, number=number, policy="p", digest="0f", at=at, text=text, parameters=parameters
+    )
+    kind, body = events.Judged(ask, allow, who=who, policy="p").record(
+        at, f"s1.{number}", "0f", text, parameters
+    )
+    assert events.decode(kind, msgspec.json.decode(body)) == events.decode(
+        plain.kind, msgspec.json.decode(events.encode(plain)[1])
+    )
+    assert b"\n" not in body
+
+
+def test_what_holds_the_marks_of_the_mould_is_refused():
+    ask = Ask(
+        Principal("agent\x01\x02", Kind.AGENT),
+        Resource("x", "postgres"),
+        Action("postgres", "s", "", ()),
+        "s",
+    )
+    with pytest.raises(ValueError, match="marks"):
+        events.Judged(ask, Allow("\x01\x02"), who=events.caller(ask.principal), policy="p")

@@ -116,11 +116,11 @@ SAMPLES = {
 }  # fmt: skip
 
 
-def _judge(sample: Sample):
+def _judge(sample: Sample, masks: tuple[MaskRule, ...]):
     return lambda draft: (
         Deny("no", "not here")
         if draft.text and sample.deny in draft.text
-        else Allow("test", MASKS, sample.limits)
+        else Allow("test", masks, sample.limits)
     )
 
 
@@ -129,9 +129,11 @@ def _cut(data: bytes, at: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
-def _play(sample: Sample, at: list[int] | None) -> tuple[object, ...]:
+def _play(
+    sample: Sample, at: list[int] | None, *, express: bool = True, masks: tuple[MaskRule, ...] = MASKS
+) -> tuple[object, ...]:
     """All that can be seen of an exchange whose reads are cut at *at* (by each turn's length)."""
-    talk = Dialogue(_judge(sample), masks=MASKS)
+    talk = Dialogue(_judge(sample, masks), masks=masks, express=express)
     for said, answered in sample.turns:
         talk.caller_says(*(_cut(said, at) if at else [said]))
         talk.server_says(*(_cut(answered, at) if at else [answered]))
@@ -179,7 +181,7 @@ BYTES = st.lists(MESSAGES, max_size=8).map(b"".join)
 @given(said=BYTES, answered=BYTES, at=st.lists(st.integers(0, 500), max_size=4))
 @example(said=m.query(TEXT), answered=HEAD + ROW[:-3], at=[])
 def test_any_bytes_lead_to_a_protocol_error_at_worst(said, answered, at):
-    talk = Dialogue(_judge(SAMPLES["simple"]), masks=MASKS)
+    talk = Dialogue(_judge(SAMPLES["simple"], MASKS), masks=MASKS)
     try:
         talk.caller_says(*_cut(said, at))
         talk.server_says(*_cut(answered, at))
@@ -192,7 +194,7 @@ def test_any_bytes_lead_to_a_protocol_error_at_worst(said, answered, at):
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(answered=BYTES, at=st.lists(st.integers(0, 500), max_size=4))
 def test_a_server_that_says_anything_never_shows_a_masked_column_of_a_described_row(answered, at):
-    talk = Dialogue(_judge(SAMPLES["simple"]), masks=MASKS)
+    talk = Dialogue(_judge(SAMPLES["simple"], MASKS), masks=MASKS)
     talk.caller_says(m.query(TEXT))
     try:
         talk.server_says(HEAD)
@@ -203,3 +205,90 @@ def test_a_server_that_says_anything_never_shows_a_masked_column_of_a_described_
     assert HEAD[:40] in talk.down
     # Unless the server itself described its rows anew, it stays hidden.
     assert VALUE not in talk.down or b"T" in answered
+
+
+# --- the short cut ------------------------------------------------------------------------------
+
+ORDINARY = Sample(
+    (
+        (m.query("SELECT 1"), described(("one", 0, 0, 23)) + row(b"1") + complete("SELECT 1") + m.ready()),
+        (m.query("DELETE FROM customers WHERE id = 1"), complete("DELETE 1") + m.ready()),
+        (
+            m.parse("", TEXT) + bind() + describe("P") + execute() + m.sync(),
+            PARSED + BOUND + HEAD + ROW * 2 + complete("SELECT 2") + m.ready(b"T"),
+        ),
+        (
+            bind("", "") + describe("P") + execute() + m.sync(),
+            BOUND + HEAD + ROW + complete("SELECT 1") + m.ready(b"T"),
+        ),
+        (m.query("COMMIT"), complete("COMMIT") + m.ready()),
+        (
+            m.parse("s", "SELECT name FROM customers WHERE id = $1") + describe("S", "s") + m.sync(),
+            PARSED + m.message(b"t", b"\0\1\0\0\0\x17") + described(("name", 16400, 2, 25)) + m.ready(),
+        ),
+        (
+            bind("", "s", b"7") + execute("", 1) + m.sync(),
+            BOUND + row(b"Cy") + m.message(b"s") + m.ready(),
+        ),
+        (
+            bind("p", "s", None) + describe("P", "p") + execute("p") + m.sync(),
+            BOUND + described(("name", 16400, 2, 25)) + complete("SELECT 0") + m.ready(),
+        ),
+        (bind("", "s", b"x") + execute() + m.sync(), m.error("22P02", "no number") + m.ready()),
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("masks", [(), (SSN,), MASKS], ids=["no masks", "a column", "masks"])
+@pytest.mark.parametrize("name", [*SAMPLES, "ordinary"])
+def test_the_short_cut_changes_nothing(name, masks):
+    sample = SAMPLES.get(name, ORDINARY)
+    assert _play(sample, None, masks=masks) == _play(sample, None, express=False, masks=masks)
+
+
+def test_the_short_cut_is_taken():
+    talk = Dialogue(_judge(ORDINARY, ()))
+    taken = []
+    for said, answered in ORDINARY.turns:
+        passed = talk.relay.quick_downstream(said)
+        talk.up += said[:passed]
+        taken.append(passed == len(said))
+        if not passed:
+            talk.caller_says(said)
+        talk.server_says(answered)
+    assert taken == [True, True, True, True, False, False, True, True, True]
+
+
+TURNS = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([piece for said, _ in ORDINARY.turns for piece in [said, said[:9]]]), min_size=1, max_size=2).map(b"".join),
+        st.lists(st.sampled_from([
+            PARSED, BOUND, CLOSED, HEAD, ROW, NO_PARAMETERS, complete("SELECT 1"), m.ready(), m.ready(b"T"),
+            m.ready(b"E"), m.error("42P01", "no"), m.message(b"s"), m.message(b"n"), m.message(b"I"),
+            m.parameter_status("TimeZone", "UTC"), *(answered for _, answered in ORDINARY.turns),
+        ]), max_size=6).map(b"".join),
+    ),
+    max_size=5,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(turns=TURNS, masks=st.sampled_from([(), (SSN,), MASKS]))
+def test_whatever_is_said_the_short_cut_changes_nothing(turns, masks):
+    def play(express: bool) -> tuple[object, ...]:
+        talk = Dialogue(_judge(ORDINARY, masks), masks=masks, express=express)
+        trouble = ""
+        try:
+            for said, answered in turns:
+                talk.caller_says(said)
+                talk.server_says(answered)
+        except ProtocolError as problem:
+            trouble = str(problem)
+        drafts = [(d.kind, d.text, d.message, d.parameters) for d in talk.drafts]
+        return trouble, talk.up, talk.down, drafts, [(o.tag, o.rows, o.sqlstate) for o in talk.outcomes]
+
+    whole, cut = play(express=False), play(express=True)
+    assert cut[:2] == whole[:2]
+    assert cut[3:] == whole[3:]
+    # Where it ends in a ProtocolError, some of the last read may have been passed on before.
+    assert cut[2] == whole[2] or cut[0]

@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from vedette.gate import Desk, Gate, Journal, Keep
@@ -18,12 +19,14 @@ from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.accept import Caller, Canceller, Door, Identity, accept, serve
 from vedette.protocols.postgres.cancel import CancelKeys
 from vedette.protocols.postgres.dial import Upstream
+from vedette.protocols.postgres.exchange import Outcome
 from vedette.protocols.postgres.login_downstream import Login, Refused, welcome
 from vedette.protocols.postgres.login_upstream import UpstreamRefused
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.probe import PROBE, read_probe
 from vedette.protocols.postgres.reader import Keeper, Reader
-from vedette.protocols.postgres.session import Bounds, Came, Session
+from vedette.protocols.postgres.samples import labels, rows
+from vedette.protocols.postgres.session import Bounds, Session
 from vedette.protocols.postgres.wire import Gone, Wire
 from vedette.sql.reading import State
 from vedette.trail import events
@@ -277,7 +280,7 @@ class Engine:
         session = Session(
             name, gate, backend.reader, upstream, wire, state,
             masks=policy.masks, key=shared.mask_key, bounds=backend.bounds,
-            came=lambda came: self._record(name, came), changed=backend.keeper.invalidate, clock=shared.clock,
+            came=partial(self._record, name), changed=backend.keeper.invalidate, clock=shared.clock,
         )  # fmt: skip
         key = self._keys.issue(session, login.version)
         self.sessions[name] = session
@@ -323,14 +326,13 @@ class Engine:
         except (OSError, UnicodeError):
             log.error("a refused login (%s) could not be recorded", code)
 
-    def _record(self, session: str, came: Came) -> None:
-        outcome = came.outcome
+    def _record(self, session: str, outcome: Outcome, status: str, seconds: float) -> None:
+        described = outcome.described
         event = events.ActionOutcome(
-            at=self._shared.clock(), session=session, action=came.action, status=came.status,  # type: ignore[arg-type]
-            rows=outcome.rows if outcome else 0, bytes=outcome.size if outcome else 0,
-            tag=outcome.tag if outcome else "", sqlstate=outcome.sqlstate if outcome else "",
-            masks=dict(outcome.masked) if outcome else {}, duration=came.seconds,
-            columns=came.columns, sample=came.sample,
+            at=self._shared.clock(), session=session, action=outcome.ruling.action, status=status,  # type: ignore[arg-type]
+            rows=outcome.rows, bytes=outcome.size, tag=outcome.tag, sqlstate=outcome.sqlstate,
+            masks=outcome.masked, duration=seconds, columns=labels(described) if described else (),
+            sample=rows(described, outcome.sample) if outcome.sample else (),
         )  # fmt: skip
         self._shared.journal.defer(*events.encode(event))
 

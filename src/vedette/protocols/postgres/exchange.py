@@ -57,7 +57,7 @@ class Ruling:
     began: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How an action that ran came out. *size* is in bytes; *sqlstate* is empty on success."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from vedette.gate import Gate, Ruled
+from vedette.gate import Again, Gate, Ruled
 from vedette.masking.plan import CannotMask
 from vedette.model import Action, Allow, Deny, Effect, Hold, Touch
 from vedette.protocols.postgres.astray import astray
+from vedette.protocols.postgres.before import Before, Known, leaves_nothing
 from vedette.protocols.postgres.binds import show
 from vedette.protocols.postgres.catalogue import CatalogueError
 from vedette.protocols.postgres.exchange import Draft, Ruling
@@ -55,6 +56,7 @@ class Judging:
         self._observed = observed
         self._clock = clock
         self._state: tuple[State, tuple[tuple[str, str], ...]] | None = None
+        self._again = Before()
 
     def give_up(self) -> None:
         """The caller no longer wants what it waits for."""
@@ -70,8 +72,41 @@ class Judging:
             facts = self._uncertain(facts)
         ruled = self._judge(draft, facts)
         if isinstance(ruled, Ruled):
+            self._remember(draft, facts, ruled.verdict)
             return self._said(ruled, facts)
         return self._ruling(ruled, facts)
+
+    # --- what was judged before -----------------------------------------------------------
+
+    def known(self, kind: str, text: str, state: State) -> Known | None:
+        """The verdict on *text*, where it would be the same again."""
+        if self._reader.is_due:
+            return None
+        return self._again.look_up(kind, text, (state, self._reader.catalog, self.gate.rules))
+
+    def passed(self, knowns: Sequence[Known], uses: Sequence[Again]) -> list[Ruling] | None:
+        """Put *uses* on record as allowed once more; None where that cannot be done."""
+        names = self.gate.again(uses)
+        if names is None:
+            return None
+        # The plan of masks goes by the same catalogue as the reading.
+        self._outputs.catalog = self._reader.catalog
+        now = self._clock()
+        return [
+            Ruling(known.allow, known.facts, name, now) for known, name in zip(knowns, names, strict=True)
+        ]
+
+    def _remember(self, draft: Draft, facts: Facts, verdict: Allow | Deny) -> None:
+        policy = self.gate.rules
+        if policy.reads_text or draft.altered or not isinstance(verdict, Allow) or draft.text is None:
+            return
+        if verdict.observed is None and not verdict.approval and leaves_nothing(facts):
+            try:
+                record = self.gate.like(self._action(draft, facts), verdict)
+            except ValueError:
+                return  # no mould can be made of it: it is judged and recorded anew each time
+            stamp = (draft.state, self._reader.catalog, policy)
+            self._again.keep(draft.kind, draft.text, stamp, Known(facts, verdict, record))
 
     async def _later(self, draft: Draft, coming: Awaitable[Facts]) -> Ruling:
         try:

@@ -59,6 +59,11 @@ class Reader:
     def catalog(self) -> Catalog:
         return self._keeper.current
 
+    @property
+    def is_due(self) -> bool:
+        """The catalogue has to be read anew before anything else is read."""
+        return self._keeper.should_refresh(False)
+
     def read(self, draft: Draft) -> Facts | Awaitable[Facts]:
         """The facts of *draft*; awaitable where the catalogue has to be read anew first."""
         text = draft.text

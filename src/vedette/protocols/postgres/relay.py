@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vedette.protocols.postgres.exchange import Exchange
+from vedette.protocols.postgres.express import Express, Verdicts
 from vedette.protocols.postgres.requests import Requests
 from vedette.protocols.postgres.responses import Responses
 from vedette.protocols.steps import Steps
@@ -19,7 +20,10 @@ class Relay:
         ProtocolError: bytes that cannot be read; the session must end on both sides.
     """
 
-    def __init__(self, exchange: Exchange, requests: Requests, responses: Responses) -> None:
+    def __init__(
+        self, exchange: Exchange, requests: Requests, responses: Responses, verdicts: Verdicts
+    ) -> None:
+        self._express = Express(exchange, requests, verdicts)
         self.exchange = exchange
         self.requests = requests
         self.responses = responses
@@ -29,6 +33,12 @@ class Relay:
 
     def from_upstream(self, data: bytes) -> Steps:
         return self.responses.feed(data)
+
+    def quick_downstream(self, data: bytes) -> int:
+        return len(data) if self._express.request(data) else 0
+
+    def quick_upstream(self, data: bytes) -> int:
+        return self.responses.quick(data)
 
     @property
     def between_messages(self) -> bool:

@@ -23,7 +23,7 @@ from vedette.sql.reading import State
 SMALL_MESSAGE_BYTES = 16 << 10
 _JUDGED = b"QPBF"
 _COPY_DATA = 0x64
-_STATE_CHANGING = frozenset({Effect.CONFIGURE, Effect.EXECUTE, Effect.UNKNOWN, Effect.CREATE, Effect.DESTROY})
+STATE_CHANGING = frozenset({Effect.CONFIGURE, Effect.EXECUTE, Effect.UNKNOWN, Effect.CREATE, Effect.DESTROY})
 
 # DDL after which views, functions and columns mean what they meant before.
 _LEAVES_MEANING = frozenset(
@@ -117,6 +117,20 @@ class Requests:
             if rest < m.HEADER:
                 self._need = m.HEADER
 
+    @property
+    def idle(self) -> bool:
+        """Between two messages, with nothing of an earlier one to come."""
+        return not (self._parts or self._passing or self._dropping_bytes or self._x.copy_in)
+
+    def copies_are_over(self) -> None:
+        """Another message has come: no d, c or f of a COPY that failed can follow."""
+        self._copy_over = False
+
+    def draft(self, kind: str, text: str | None, body: bytes, **rest: Any) -> Draft:
+        x = self._x
+        locked = x.locked or x.status == b"E"
+        return Draft(kind, text, body, x.state, locked, x.names.texts_of, altered=x.altered, **rest)
+
     # --- bytes that are not kept -----------------------------------------------------
 
     def _bulk(self, data: bytes, at: int) -> Generator[Any, Any, int]:
@@ -161,7 +175,7 @@ class Requests:
         if self._x.dropping:
             return
         problem = f"the message has {length} bytes, over the limit of {self._cap} bytes"
-        draft = self._draft("statement", None, bytes((tag,)), problem=problem, oversize=length)
+        draft = self.draft("statement", None, bytes((tag,)), problem=problem, oversize=length)
         ruling = yield Judge(draft)
         yield from self._refuse(ruling, simple=tag in b"QF")
 
@@ -200,7 +214,7 @@ class Requests:
         elif tag == 0x48:  # H
             yield ToUpstream(body)
         elif tag == 0x46:  # F
-            draft = self._draft("function", None, body, problem="function calls by message are refused")
+            draft = self.draft("function", None, body, problem="function calls by message are refused")
             yield from self._refuse((yield Judge(draft)), simple=True)
         elif not self._copy_over:
             raise ProtocolError("the end of COPY data without a COPY")
@@ -237,8 +251,8 @@ class Requests:
             raise ProtocolError(f"a message of type {chr(tag)!r} in the middle of a COPY")
 
     def _query(self, body: bytes) -> Steps:
-        text, problem = _text(body, 5, len(body))
-        ruling: Ruling = yield Judge(self._draft("statement", text, body, problem=problem))
+        text, problem = read_text(body, 5, len(body))
+        ruling: Ruling = yield Judge(self.draft("statement", text, body, problem=problem))
         if self._x.dropping:
             return
         if isinstance(ruling.verdict, Deny):
@@ -252,17 +266,9 @@ class Requests:
         yield ToUpstream(body)
 
     def _parse(self, body: bytes) -> Steps:
-        name, at = read_cstring(body, 5)
-        end = body.find(b"\0", at)
-        if end < 0 or len(body) < end + 3:
-            raise ProtocolError("a Parse message that is cut short")
-        (count,) = read_u16(body, end + 1)
-        if len(body) != end + 3 + 4 * count:
-            raise ProtocolError("a Parse message whose list of types lies about its length")
-        types = tuple(read_u32(body, end + 3 + 4 * n)[0] for n in range(count))
-        text, problem = _text(body, at, end + 1)
+        name, text, problem, types = read_parse(body)
         x = self._x
-        ruling: Ruling = yield Judge(self._draft("prepare", text, body, types=types, problem=problem))
+        ruling: Ruling = yield Judge(self.draft("prepare", text, body, types=types, problem=problem))
         if x.dropping:
             return
         if isinstance(ruling.verdict, Deny):
@@ -282,12 +288,12 @@ class Requests:
             for text in x.names.in_sql.get(bind.statement.decode("utf-8", "surrogateescape"), ()):
                 texts.setdefault(text, Statement(bind.statement, text))
         if not texts:
-            draft = self._draft("execute", None, body, problem="no such prepared statement in this session")
+            draft = self.draft("execute", None, body, problem="no such prepared statement in this session")
             yield from self._refuse((yield Judge(draft)))
             return
         said: list[tuple[Statement, Draft, Ruling]] = []
         for text, statement in texts.items():
-            draft = self._draft(
+            draft = self.draft(
                 "execute", text, body, parameters=bind.parameters, formats=bind.formats, types=statement.types
             )
             ruling: Ruling = yield Judge(draft)
@@ -338,7 +344,7 @@ class Requests:
             # A portal that SQL made: a cursor.
             quoted = name.decode("utf-8", "surrogateescape").replace('"', '""')
             text = f'FETCH ALL FROM "{quoted}"'
-            ruling = yield Judge(self._draft("execute", text, body))
+            ruling = yield Judge(self.draft("execute", text, body))
             if x.dropping:
                 return
             if isinstance(ruling.verdict, Deny):
@@ -383,11 +389,6 @@ class Requests:
         yield ToUpstream(body)
 
     # --- what follows from a ruling ---------------------------------------------------
-
-    def _draft(self, kind: str, text: str | None, body: bytes, **rest: Any) -> Draft:
-        x = self._x
-        locked = x.locked or x.status == b"E"
-        return Draft(kind, text, body, x.state, locked, x.names.texts_of, altered=x.altered, **rest)
 
     def _refuse(self, ruling: Ruling, *, simple: bool = False) -> Steps:
         """Let the server refuse, in its place in the order of answers."""
@@ -436,7 +437,7 @@ class Requests:
             x.altered = True
         if facts.prepares or facts.cursors:
             x.epoch += 1
-        if facts.settings or facts.ddl or any(t.effect in _STATE_CHANGING for t in facts.touches):
+        if facts.settings or facts.ddl or any(t.effect in STATE_CHANGING for t in facts.touches):
             x.dirty = True
             x.state = State((), x.state.database, x.state.role)
             x.epoch += 1
@@ -449,7 +450,20 @@ class Requests:
             raise ProtocolError("a COPY among other statements was allowed")
 
 
-def _text(body: bytes, start: int, end: int) -> tuple[str | None, str]:
+def read_parse(body: bytes) -> tuple[bytes, str | None, str, tuple[int, ...]]:
+    """A whole Parse message: name, text or what is wrong with it, types. Raises ProtocolError."""
+    name, at = read_cstring(body, 5)
+    end = body.find(b"\0", at)
+    if end < 0 or len(body) < end + 3:
+        raise ProtocolError("a Parse message that is cut short")
+    (count,) = read_u16(body, end + 1)
+    if len(body) != end + 3 + 4 * count:
+        raise ProtocolError("a Parse message whose list of types lies about its length")
+    text, problem = read_text(body, at, end + 1)
+    return name, text, problem, tuple(read_u32(body, end + 3 + 4 * n)[0] for n in range(count))
+
+
+def read_text(body: bytes, start: int, end: int) -> tuple[str | None, str]:
     """The statement that ends with the NUL at ``end - 1``, or what is wrong with it."""
     if end <= start or body[end - 1] != 0:
         raise ProtocolError("a statement without its closing NUL")

@@ -7,7 +7,7 @@ said of which rows belong to which masks.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from vedette.masking.copy import CopyMask
@@ -24,6 +24,9 @@ from vedette.protocols.steps import Mask, Steps, ToDownstream, ToUpstream
 
 _ROW = 0x44
 _COPY_DATA = 0x64
+_READY = 0x5A
+# What `quick` knows: rows, and the answers that change nothing for those behind them.
+_QUICK = frozenset(b"DTCZ12n")
 # Settings whose change would change what text means, and what they must stay.
 _PINNED = {b"client_encoding": b"UTF8", b"standard_conforming_strings": b"on"}
 
@@ -118,6 +121,48 @@ class Responses:
             yield ToDownstream(data if start == 0 and at == size else data[start:at])
         if at < size:
             self._await(data, at, m.HEADER)
+
+    def quick(self, data: bytes) -> int:
+        """
+        How many bytes at the front of *data* pass as they are: all of it, mostly.
+
+        The ordinary answers to ordinary messages, accounted for as `feed` would, without
+        its generators; what is left is for `feed`.
+
+        Raises:
+            ProtocolError: as `feed` does.
+        """
+        x = self._x
+        if self._parts or self._swallowing or x.discarding:
+            return 0
+        pending = x.pending
+        size = len(data)
+        at = min(size, self._passing)
+        self._passing -= at
+        while size - at >= m.HEADER and pending:
+            tag = data[at]
+            end = at + 1 + int(read_u32(data, at + 1)[0])
+            head = pending[0]
+            if end < at + m.HEADER or head.swallow or head.kind == "d" or tag not in _QUICK:
+                break
+            if tag == _ROW:
+                if self._head(tag).plan is not None or head.copy is not None or head.limits:
+                    break
+                at = self._plain_rows(data, at, end, tag, head)
+            elif end > size:
+                break
+            elif tag != _READY:
+                self._answer(tag, data, at, end, head)
+                at = end
+            elif x.dirty or head.kind not in "QS":
+                break
+            else:
+                self._settle(data[at:end])
+                at = end
+        if at > size:
+            self._passing = at - size
+            at = size
+        return at
 
     def _await(self, data: bytes, at: int, need: int) -> None:
         if need > self._cap:
@@ -357,7 +402,6 @@ class Responses:
 
     def _answer(self, tag: int, data: bytes, at: int, end: int, head: Pending) -> bool:
         """Account for one answer. False: the caller must not see it."""
-        x = self._x
         kind = head.kind
         if tag == 0x5A:  # Z
             if kind not in "QS":
@@ -365,44 +409,50 @@ class Responses:
             return True
         if head.refusal is not None:
             raise ProtocolError("the server accepted what it had to refuse")
-        if tag == 0x43 and kind in "QE":  # C
-            self._finish(head, data[at + m.HEADER : end - 1], "")
-            if kind == "E":
-                x.pending.popleft()
-        elif tag == 0x54 and kind in "QD":  # T
-            self._described(head, data[at + m.HEADER : end])
-        elif tag == 0x6E and kind == "D":  # n
-            self._described(head, b"")
-        elif tag == 0x49 and kind in "QE":  # I
-            self._finish(head, b"", "")
-            if kind == "E":
-                x.pending.popleft()
-        elif tag == 0x73 and kind == "E":  # s
-            self._finish(head, b"suspended", "")
-            x.pending.popleft()
-        elif tag == 0x31 and kind == "P":  # 1
-            x.pending.popleft()
-            if head.statement is not None:
-                x.names.statements.confirm(head.statement)
-        elif tag == 0x32 and kind == "B":  # 2
-            x.pending.popleft()
-            if head.portal is not None:
-                head.portal.statement = x.names.statements.confirmed.get(head.target, head.portal.statement)
-                x.names.portals.confirm(head.portal)
-        elif tag == 0x33 and kind == "C":  # 3
-            x.pending.popleft()
-            if not head.swallow:
-                space: Any = x.names.statements if head.target[:1] == b"S" else x.names.portals
-                space.confirmed.pop(head.target[1:], None)
-        elif tag == 0x74 and kind == "D":  # t
-            self._parameter_types(head, data[at + m.HEADER : end])
-        elif tag in b"GH" and kind in "QE":
-            self._copy_begins(tag, head)
-        elif tag == 0x63 and kind in "QE":  # c
-            pass
-        else:
+        known = _ANSWERS.get(tag)
+        if known is None or kind not in known[0]:
             raise ProtocolError(f"the server answered {chr(tag)!r} to {kind!r}")
+        known[1](self, head, data, at, end)
         return True
+
+    def _completed(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        self._finish(head, data[at + m.HEADER : end - 1], "")
+        if head.kind == "E":
+            self._x.pending.popleft()
+
+    def _empty(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        self._finish(head, b"", "")
+        if head.kind == "E":
+            self._x.pending.popleft()
+
+    def _suspended(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        self._finish(head, b"suspended", "")
+        self._x.pending.popleft()
+
+    def _parsed(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        self._x.pending.popleft()
+        if head.statement is not None:
+            self._x.names.statements.confirm(head.statement)
+
+    def _bound(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        names = self._x.names
+        self._x.pending.popleft()
+        if head.portal is not None:
+            head.portal.statement = names.statements.confirmed.get(head.target, head.portal.statement)
+            names.portals.confirm(head.portal)
+
+    def _closed(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        self._x.pending.popleft()
+        if not head.swallow:
+            names = self._x.names
+            space: Any = names.statements if head.target[:1] == b"S" else names.portals
+            space.confirmed.pop(head.target[1:], None)
+
+    def _columns(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        self._described(head, data[at + m.HEADER : end])
+
+    def _no_columns(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        self._described(head, b"")
 
     def _described(self, head: Pending, body: bytes) -> None:
         x = self._x
@@ -429,15 +479,17 @@ class Responses:
         elif x.pending and x.pending[0].kind == "E" and x.pending[0].target == name:
             x.pending[0].described = body  # a cursor that SQL made
 
-    def _parameter_types(self, head: Pending, body: bytes) -> None:
+    def _parameter_types(self, head: Pending, data: bytes, at: int, end: int) -> None:
+        body = data[at + m.HEADER : end]
         statement = self._x.names.statements.confirmed.get(head.target[1:])
         if statement is not None and head.owner is None and len(body) >= 2:
             count = int.from_bytes(body[:2], "big")
             if len(body) == 2 + 4 * count:
                 statement.types = tuple(read_u32(body, 2 + 4 * n)[0] for n in range(count))
 
-    def _copy_begins(self, tag: int, head: Pending) -> None:
+    def _copy_begins(self, head: Pending, data: bytes, at: int, end: int) -> None:
         x = self._x
+        tag = data[at]
         ruling = head.ruling
         copy = ruling.facts.copy if ruling is not None else None
         if copy is None or copy.direction != ("in" if tag == 0x47 else "out"):
@@ -545,13 +597,7 @@ class Responses:
 
     def _ready(self, whole: bytes, head: Pending) -> Steps:
         x = self._x
-        x.pending.popleft()
-        if len(whole) != m.HEADER + 1 or whole[5:6] not in (b"I", b"T", b"E"):
-            raise ProtocolError("the server is ready in an unknown state")
-        x.status = whole[5:6]
-        x.discarding = False
-        if x.status == b"I" and not x.pending:
-            x.locked = x.altered = False
+        self._settle(whole)
         if head.swallow and not self._probing:
             return
         if self._probing and head.swallow:
@@ -570,11 +616,44 @@ class Responses:
             return
         yield ToDownstream(whole)
 
+    def _settle(self, whole: bytes) -> None:
+        """What a ReadyForQuery says of the transaction."""
+        x = self._x
+        status = whole[5:]
+        if status not in (b"I", b"T", b"E"):
+            raise ProtocolError("the server is ready in an unknown state")
+        x.pending.popleft()
+        x.status = status
+        x.discarding = False
+        if status == b"I" and not x.pending:
+            x.locked = x.altered = False
+
     def _learn(self, run: bytes) -> None:
         state = read_probe(run)
         if state != self._x.state:
             self._x.state = state
             self._x.epoch += 1
+
+
+def _nothing(responses: Responses, head: Pending, data: bytes, at: int, end: int) -> None:
+    """CopyDone: the CommandComplete behind it tells what came of the COPY."""
+
+
+# By the answer's tag: to which messages it may be an answer, and what follows from it.
+_ANSWERS: dict[int, tuple[str, Callable[[Responses, Pending, bytes, int, int], None]]] = {
+    ord("C"): ("QE", Responses._completed),
+    ord("T"): ("QD", Responses._columns),
+    ord("n"): ("D", Responses._no_columns),
+    ord("I"): ("QE", Responses._empty),
+    ord("s"): ("E", Responses._suspended),
+    ord("1"): ("P", Responses._parsed),
+    ord("2"): ("B", Responses._bound),
+    ord("3"): ("C", Responses._closed),
+    ord("t"): ("D", Responses._parameter_types),
+    ord("G"): ("QE", Responses._copy_begins),
+    ord("H"): ("QE", Responses._copy_begins),
+    ord("c"): ("QE", _nothing),
+}
 
 
 def _ours_alone(head: Pending) -> bool:

@@ -27,7 +27,6 @@ from vedette.protocols.postgres.relay import Relay
 from vedette.protocols.postgres.requests import Requests
 from vedette.protocols.postgres.responses import Responses
 from vedette.protocols.postgres.results import Outputs
-from vedette.protocols.postgres.samples import labels, rows
 from vedette.protocols.postgres.wire import Wire
 from vedette.sql.reading import State
 
@@ -49,18 +48,6 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
-    """How an action came out, for the record."""
-
-    action: str
-    status: str
-    outcome: Outcome | None
-    columns: tuple[str, ...]
-    sample: tuple[tuple[str | None, ...], ...]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class End:
     """How a session ended: a short code and words, and what passed."""
 
@@ -76,8 +63,9 @@ class Session:
     """
     A live session.
 
-    *came* is told each outcome; it may raise OSError where that cannot be recorded,
-    which ends the session. `run` returns when all is over.
+    *came* is told each outcome, its status and how many seconds it took; it may raise
+    OSError where that cannot be recorded, which ends the session. `run` returns when
+    all is over.
     """
 
     def __init__(
@@ -92,7 +80,7 @@ class Session:
         masks: tuple[MaskRule, ...],
         key: bytes,
         bounds: Bounds,
-        came: Callable[[Came], None],
+        came: Callable[[Outcome, str, float], None],
         changed: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
@@ -118,10 +106,9 @@ class Session:
         )
         outputs = Outputs(reader.catalog, key)
         self._responses = Responses(self._exchange, outputs, masks=masks, value_cap=bounds.opened)
-        self._relay = Relay(
-            self._exchange, Requests(self._exchange, statement_cap=bounds.statement), self._responses
-        )
         self._judging = Judging(gate, reader, outputs, told=self._told, observed=self._observed, clock=clock)
+        requests = Requests(self._exchange, statement_cap=bounds.statement)
+        self._relay = Relay(self._exchange, requests, self._responses, self._judging)
         self._drive = Drive(
             self._relay,
             downstream.transport,
@@ -186,21 +173,15 @@ class Session:
     # --- what the drive and the relay report ------------------------------------------------
 
     def _report(self, outcome: Outcome) -> None:
-        ruling = outcome.ruling
         status = "ok"
         if outcome.sqlstate:
             status = "cancelled" if outcome.sqlstate == "57014" else "error"
-        self._exchange_altered(outcome)
-        came = Came(
-            ruling.action,
-            status,
-            outcome,
-            labels(outcome.described),
-            rows(outcome.described, outcome.sample) if outcome.sample else (),
-            max(0.0, self._clock() - ruling.began),
-        )
+        facts = outcome.ruling.facts
+        if facts.ddl or self._altered:
+            self._exchange_altered(outcome)
+        seconds = self._clock() - outcome.ruling.began
         try:
-            self._came(came)
+            self._came(outcome, status, seconds if seconds > 0.0 else 0.0)
         except OSError:
             asyncio.get_running_loop().call_soon(self.kill, "the journal cannot be written")
 
@@ -316,7 +297,7 @@ class Session:
                 and not entry.swallow
             ):
                 with contextlib.suppress(OSError):  # its own record stands; this one is a courtesy
-                    self._came(Came(entry.ruling.action, "lost", None, (), (), 0.0))
+                    self._came(Outcome(entry.ruling), "lost", 0.0)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,0 +1,69 @@
+"""What was judged before: the verdicts of one session that hold for every statement with the same facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vedette.gate import Policy
+from vedette.model import Allow
+from vedette.protocols.postgres.requests import STATE_CHANGING
+from vedette.sql.catalog import Catalog
+from vedette.sql.facts import Facts
+from vedette.sql.reading import State
+from vedette.sql.shape import shape
+from vedette.trail.events import Judged
+
+# A session that says more different things than this begins afresh.
+MAX_KEPT = 1024
+
+# What a verdict hangs on besides the statement; each is replaced as a whole, never changed.
+Stamp = tuple[State, Catalog, Policy]
+
+
+@dataclass(slots=True)
+class Known:
+    """An Allow, checked against its masks; the facts it was on; and its record but for what differs."""
+
+    facts: Facts
+    allow: Allow
+    record: Judged
+
+
+class Before:
+    """Verdicts by kind of message and text, or shape of text, under one stamp at a time."""
+
+    def __init__(self) -> None:
+        self._stamp: Stamp | None = None
+        self._kept: dict[tuple[str, str], Known] = {}
+
+    def look_up(self, kind: str, text: str, stamp: Stamp) -> Known | None:
+        """The verdict kept for *text*, by itself or by its shape."""
+        if not self._still(stamp):
+            return None
+        found = self._kept.get((kind, text))
+        if found is None and kind != "execute":
+            key = shape(text)
+            if key is not None:
+                return self._kept.get((kind, key))
+        return found
+
+    def keep(self, kind: str, text: str, stamp: Stamp, known: Known) -> None:
+        """From here on, this is what holds for *text*, and for its shape where no literal matters."""
+        if not self._still(stamp) or len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+            self._stamp = stamp
+        key = shape(text) if known.facts.constant_free and kind != "execute" else None
+        self._kept[kind, text if key is None else key] = known
+
+    def _still(self, stamp: Stamp) -> bool:
+        mine = self._stamp
+        return mine is not None and mine[0] is stamp[0] and mine[1] is stamp[1] and mine[2] is stamp[2]
+
+
+def leaves_nothing(facts: Facts) -> bool:
+    """Whether running it changes nothing that later messages of the session are judged by, but for locks."""
+    if facts.prepares or facts.executes or facts.cursors or facts.fetches or facts.settings:
+        return False
+    if facts.ddl or facts.transaction or facts.unresolved or facts.copy is not None or facts.statements != 1:
+        return False
+    return not any(touch.effect in STATE_CHANGING for touch in facts.touches)
