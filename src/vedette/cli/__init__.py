@@ -12,15 +12,19 @@ from vedette.cli import (
     approvals,
     audit,
     check,
+    connect,
     demo,
     keys,
+    login,
     policy,
+    run,
     seal,
     serve,
     sessions,
     tokens,
     verify,
     version,
+    whoami,
 )
 from vedette.cli.failures import Commands
 
@@ -34,6 +38,10 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok, 1 no, 2 usage, 3 gateway unreachable, 4 not permitted.",
 )
 
+login.add(app)
+whoami.add(app)
+connect.add(app)
+run.add(app)
 check.add(app)
 serve.add(app)
 demo.add(app)

@@ -25,6 +25,10 @@ class Commands(TyperGroup):
             screen.complain(failure.message, failure.fix)
             raise typer.Exit(failure.code) from None
         except Exception as error:
+            told = _told(error)
+            if told is not None:
+                screen.complain(told.message, told.fix)
+                raise typer.Exit(told.code) from None
             if not _expected(error):
                 raise
             screen.complain(str(error))
@@ -39,6 +43,17 @@ class ById(TyperCommand):
         if ids and "--" not in args:
             args = [word for word in args if word not in ids] + ["--", *ids]
         return super().parse_args(ctx, args)
+
+
+def _told(error: Exception) -> Failure | None:
+    """What the client library failed with, as the failure of a command."""
+    from vedette.client.errors import ClientError
+
+    if not isinstance(error, ClientError):
+        return None
+    from vedette.cli.held import exit_code
+
+    return Failure(error.message, error.fix, code=exit_code(error))
 
 
 def _expected(error: Exception) -> bool:

@@ -9,6 +9,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from vedette.cli.outcome import NO, NOT_PERMITTED, UNREACHABLE, USAGE, Failure
 if TYPE_CHECKING:
     import httpx2
 
+    from vedette.client import Client
     from vedette.config import Settings
 
 TOKEN = "VEDETTE_TOKEN"  # noqa: S105  (a variable's name)
@@ -68,16 +70,26 @@ def reach(config: Path | None, url: str | None) -> Iterator[Api]:
 
     settings = settings_if_any(config)
     if settings is None and url is None:
-        raise Failure(
-            "no gateway is named here",
-            "give --url and VEDETTE_TOKEN, or run this where vedette.yaml is (--config names it)",
-            code=USAGE,
-        )
+        url = _last_login()
     with asyncio.Runner() as runner:
         if url is None and settings is not None and not Folder(settings.gateway.data).in_use:
             yield from _in_folder(runner, settings)
         else:
             yield from _over_http(runner, address(settings, url), settings)
+
+
+def _last_login() -> str:
+    """The gateway of the login made last. Raises Failure where there is none."""
+    from vedette.client.keep import Keep
+
+    login = Keep().find()
+    if login is None:
+        raise Failure(
+            "no gateway is named here",
+            "log in: vedette login URL; or run this where vedette.yaml is (--config names it)",
+            code=USAGE,
+        )
+    return login.gateway
 
 
 def address(settings: Settings | None, url: str | None) -> Address:
@@ -110,7 +122,9 @@ def _in_folder(runner: asyncio.Runner, settings: Settings) -> Iterator[Api]:
     gateway = runner.run(OfflineGateway.open(settings))
     try:
         transport = httpx2.ASGITransport(app=build(gateway))
-        yield from _client(runner, "http://folder", lambda: _token(settings), transport=transport, live=False)
+        yield from _client(
+            runner, "http://folder", lambda: own_token(settings), transport=transport, live=False
+        )
     finally:
         runner.run(gateway.close())
 
@@ -119,15 +133,31 @@ def _over_http(runner: asyncio.Runner, there: Address, settings: Settings | None
     import httpx2
 
     own = settings if there.own or there.loopback else None
-    verify = ssl.create_default_context(cafile=os.environ.get(CA) or None)
+    caller = None if own is not None else _caller(there.url)
+    verify = ssl.create_default_context(cafile=os.environ.get(CA) or (caller and caller.ca) or None)
     if there.ca is not None and there.ca.exists():
         verify.load_verify_locations(cafile=there.ca)
     transport = httpx2.AsyncHTTPTransport(verify=verify)
-    yield from _client(runner, there.url, lambda: _token(own), transport=transport, live=True)
+    token = caller.token if caller is not None else partial(own_token, settings)
+    yield from _client(runner, there.url, token, transport=transport, live=True)
 
 
-def _token(settings: Settings | None) -> str:
-    """From the environment; else the operator's own, where the data folder can be read."""
+def _caller(url: str) -> Client:
+    """By a token in the environment, or by the login at *url*. Raises Failure."""
+    from vedette.client import Client, NotLoggedIn
+
+    try:
+        return Client.from_environment(os.environ | {"VEDETTE_URL": url})
+    except NotLoggedIn as no:
+        raise Failure(
+            f"a token is needed: {TOKEN} is not set, and {no.message}",
+            f"set {TOKEN}, or: vedette login {url}",
+            code=NOT_PERMITTED,
+        ) from None
+
+
+def own_token(settings: Settings | None) -> str:
+    """From the environment; else the operator's own, where the data folder can be read. Raises Failure."""
     given = os.environ.get(TOKEN, "").strip()
     if given:
         return given

@@ -81,6 +81,10 @@ class Client:
     def ca(self) -> str | None:
         return self._ca
 
+    def acting(self, credential: Credential, name: str = "") -> Client:
+        """The same gateway, as somebody else."""
+        return Client(self.url, credential, ca=self._ca, postgres=self._postgres, name=name, base=self._base)
+
     def token(self, resource: str | None = None) -> str:
         """A token that is good now, renewed if need be. One token serves every resource; a *resource*
         that may not be reached is refused here already."""
@@ -122,7 +126,9 @@ class Client:
         base = self._base or places.state(os.environ) / "runs"
         agent = name or self._name
         id = os.urandom(16).hex()
-        there = door(self.postgres(), agent or "agent", self._ca, f"{agent or 'agent'}/{id}")
+        # Cut before the id, which is what a record is found by.
+        application = f"{(agent or 'agent')[:30]}/{id}"
+        there = door(self.postgres(), agent or "agent", self._ca, application)
         return Run(
             self.url, self.credential, base, name=agent, door=there, database=resource, ca=self._ca,
             more=more, id=id,
