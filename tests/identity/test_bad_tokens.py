@@ -24,6 +24,7 @@ ES = {"alg": "ES256", "typ": "JWT", "kid": "e1"}
 ED = {"alg": "EdDSA", "typ": "vedette+jwt"}
 SKEW = 30
 REVOKED = "t-revoked"
+CI = "https://ci.example.com"
 
 
 def gateway_keys() -> SigningKeys:
@@ -50,6 +51,12 @@ def own(header: dict[str, object] | None = None, **changes: object) -> str:
 def corp(header: dict[str, object] | None = None, **changes: object) -> str:
     """A token as CORP would issue it, but for the changes."""
     return token({**RS, **(header or {})}, claims(**changes), rsa_key("r1"))
+
+
+def job(**changes: object) -> str:
+    """A token as CI would issue it, which has requirements and an actor claim, but for the changes."""
+    good = {"iss": CI, "sub": "repo:acme/agents", "owner_id": "65", "started": {"by": "alice"}}
+    return token(RS, claims(**(good | changes)), rsa_key("ci"))
 
 
 @dataclass
@@ -83,6 +90,7 @@ def identity() -> Identity:
         forge.jwk(rsa_key("leaked"), "leaked", d="AQAB"),
     )
     world.publish(OTHER, forge.jwk(rsa_key("other"), "r1"))
+    world.publish(CI, forge.jwk(rsa_key("ci"), "r1"))
     both = {"audience": "vedette", "algorithms": frozenset({"RS256", "ES256", "EdDSA"})}
     issuers = Issuers(
         [
@@ -93,6 +101,12 @@ def identity() -> Identity:
                 agents=Match(path_of("gty"), "client-credentials"),
             ),
             IssuerSettings(OTHER, **both, parties=frozenset({"bot"})),
+            IssuerSettings(
+                CI,
+                **both,
+                requires=(Match(path_of("owner_id"), "65"), Match(path_of("sub"), like="repo:acme/*")),
+                actor=path_of("started.by"),
+            ),
         ],
         world.fetch,
         clock=lambda: 0.0,
@@ -119,6 +133,9 @@ GOOD: dict[str, Callable[[], str]] = {
     "no jti": lambda: corp(jti=None),
     "azp": lambda: token(RS, claims(iss=OTHER, azp="bot"), rsa_key("other")),
     "client id": lambda: token(RS, claims(iss=OTHER, client_id="bot"), rsa_key("other")),
+    "a job": job,
+    "a job nobody started": lambda: job(started=None),
+    "a job with an actor of its own": lambda: job(started=None, act={"sub": "bob"}),
     "api key": lambda: API_SECRET.reveal(),
 }
 
@@ -273,6 +290,14 @@ BAD: list[tuple[str, str, Callable[[], str]]] = [
      lambda: token(RS, claims(iss=OTHER, azp="x", client_id="bot"), rsa_key("other"))),
     ("azp missing", "audience", lambda: token(RS, claims(iss=OTHER), rsa_key("other"))),
     ("azp as a list", "malformed", lambda: token(RS, claims(iss=OTHER, azp=["bot"]), rsa_key("other"))),
+    ("required claim missing", "audience", lambda: job(owner_id=None)),
+    ("required claim of another", "audience", lambda: job(owner_id="66")),
+    ("required claim as a number", "audience", lambda: job(owner_id=65)),
+    ("required claim as an object", "audience", lambda: job(owner_id={"65": "65"})),
+    ("required claim nested in a list", "audience", lambda: job(owner_id=[["65"]])),
+    ("required pattern inside", "audience", lambda: job(sub="x repo:acme/agents")),
+    ("required pattern in capitals", "audience", lambda: job(sub="REPO:ACME/agents")),
+    ("required pattern of a longer name", "audience", lambda: job(sub="repo:acme-evil/agents")),
     ("bound to a key", "bound", lambda: corp(cnf={"jkt": "x"})),
     # --- times
     ("exp past by skew and one", "expired", lambda: corp(exp=NOW - SKEW - 1)),
@@ -328,6 +353,12 @@ BAD: list[tuple[str, str, Callable[[], str]]] = [
     ("kind missing", "malformed", lambda: own(kind=None)),
     ("kind unknown", "malformed", lambda: own(kind="admin")),
     ("kind as a list", "malformed", lambda: own(kind=["person"])),
+    ("actor claim as a list", "malformed", lambda: job(started={"by": ["alice"]})),
+    ("actor claim empty", "malformed", lambda: job(started={"by": ""})),
+    ("actor claim with a line end", "malformed", lambda: job(started={"by": "alice\nadmin"})),
+    ("actor claim below a text", "malformed", lambda: job(started="alice")),
+    ("act as a text beside a good actor claim", "malformed", lambda: job(act="bob")),
+    ("act null", "malformed", lambda: raw(good_json()[:-1] + ', "act": null}')),
     ("act as a text", "malformed", lambda: own(act="alice")),
     ("act without sub", "malformed", lambda: own(act={"iss": "x"})),
     ("act with a list as sub", "malformed", lambda: corp(act={"sub": ["alice"]})),

@@ -11,8 +11,6 @@ from vedette.identity import IdentityError, Issuers, IssuerSettings, Match
 from vedette.identity.claims import path_of
 from vedette.model import Kind, Principal
 
-K8S = "https://kubernetes.default.svc.cluster.local"
-GITHUB = "https://token.actions.githubusercontent.com"
 SPIFFE = "https://spire.example.org"
 
 
@@ -92,6 +90,36 @@ async def test_whoever_acts_for_another_is_an_agent_whatever_else_is_said():
 
 
 @pytest.mark.parametrize(
+    ("actor", "body", "found"),
+    [
+        ("started.by", {"started": {"by": "alice"}}, "alice"),
+        ("started.by", {"started": {"by": "alice"}, "act": {"sub": "bot"}}, "alice"),
+        ("started.by", {"act": {"sub": "bot"}}, "bot"),
+        ("started.by", {}, None),
+        (None, {"started": {"by": "alice"}}, None),
+        (None, {"act": {"sub": "bot", "act": {"sub": "earlier"}}}, "bot"),
+        ("act.act.sub", {"act": {"sub": "bot", "act": {"sub": "earlier"}}}, "earlier"),
+    ],
+)
+async def test_on_whose_behalf_is_said_by_the_configured_claim_or_act_and_makes_an_agent(actor, body, found):
+    settings = corp(actor=path_of(actor) if actor else None, otherwise=Kind.PERSON)
+    who = await principal(settings, body)
+
+    assert who.actor == found
+    assert who.kind is (Kind.PERSON if found is None else Kind.AGENT)
+
+
+async def test_all_that_is_required_must_hold():
+    both = corp(requires=(Match(path_of("gty"), "client-credentials"), Match(path_of("sub"), like="agent-*")))
+
+    assert (await principal(both, {})).subject == "agent-7"
+    for body in ({"gty": None}, {"sub": "alice"}):
+        with pytest.raises(IdentityError) as caught:
+            await principal(both, body)
+        assert caught.value.code == "identity.audience"
+
+
+@pytest.mark.parametrize(
     ("body", "email"),
     [
         ({"email": "a@example.com"}, "a@example.com"),
@@ -118,30 +146,6 @@ async def test_the_skew_is_the_issuers_own():
     assert await principal(corp(skew=120.0), body)
     with pytest.raises(IdentityError):
         await principal(corp(skew=0.0), body)
-
-
-async def test_a_kubernetes_service_account_is_a_service_in_its_namespace():
-    settings = IssuerSettings(
-        K8S, "vedette", groups=path_of(["kubernetes.io", "namespace"]), otherwise=Kind.SERVICE
-    )
-    body = {
-        "aud": ["vedette"],
-        "sub": "system:serviceaccount:agents:autogen",
-        "groups": None,
-        "kubernetes.io": {"namespace": "agents", "serviceaccount": {"name": "autogen", "uid": "u"}},
-    }
-    found = await principal(settings, body)
-
-    assert (found.kind, found.groups) == (Kind.SERVICE, {"agents"})
-    assert found.id == f"{K8S}#system:serviceaccount:agents:autogen"
-
-
-async def test_a_github_workflow_is_an_agent_of_its_repository():
-    settings = IssuerSettings(GITHUB, "vedette", groups=path_of("repository"))
-    body = {"sub": "repo:acme/app:ref:refs/heads/main", "repository": "acme/app", "groups": None}
-    found = await principal(settings, body)
-
-    assert (found.kind, found.groups) == (Kind.AGENT, {"acme/app"})
 
 
 async def test_a_spiffe_svid_needs_no_discovery():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from vedette.config import places
 from vedette.config.addresses import origin
 from vedette.config.settings import ClientSettings, IdentitySettings
 from vedette.identity.claims import path_of
 from vedette.identity.fetch import permitted
-from vedette.identity.oidc import DEFAULT_ALGORITHMS, MAX_SKEW_SECONDS, IssuerSettings, Match
+from vedette.identity.match import Match
+from vedette.identity.oidc import DEFAULT_ALGORITHMS, MAX_SKEW_SECONDS, IssuerSettings
 from vedette.identity.signature import ALGORITHMS
 from vedette.model import Kind
 from vedette.policy.strict import Node
@@ -16,16 +19,19 @@ from vedette.policy.strict import Node
 KEYS = ("name", "scope", "issuers", "clients")
 CLIENT_KEYS = ("id", "redirects")
 ISSUER_KEYS = (
-    "issuer", "audience", "others", "algorithms", "parties", "groups", "email",
-    "agents", "people", "services", "otherwise", "skew", "jwks", "loopback_http", "client",
+    "issuer", "audience", "others", "algorithms", "parties", "requires", "groups", "email", "actor",
+    "agents", "people", "services", "otherwise", "skew", "jwks", "ca", "loopback_http", "client",
 )  # fmt: skip
 #: The public client that every gateway knows: `vedette login`.
 CLIENT = "vedette-cli"
 KINDS = tuple(map(str, Kind))
 
 
-def decode(node: Node | None, url: str | None = None) -> IdentitySettings:
-    """*url* is ``gateway.url``: where it is set, the gateway's tokens bear it as their issuer."""
+def decode(node: Node | None, base: Path, url: str | None = None) -> IdentitySettings:
+    """*base* is the folder of the file.
+
+    *url* is ``gateway.url``: where it is set, the gateway's tokens bear it as their issuer.
+    """
     if node is None:
         return IdentitySettings() if url is None else IdentitySettings(url)
     fields = node.fields(KEYS)
@@ -37,7 +43,7 @@ def decode(node: Node | None, url: str | None = None) -> IdentitySettings:
             "remove identity.name",
         )
     nodes = fields["issuers"].entries() if "issuers" in fields else []
-    issuers = [_issuer(each) for each in nodes]
+    issuers = [_issuer(each, base) for each in nodes]
     known = {name}
     for each, issuer in zip(nodes, issuers, strict=True):
         if issuer is not None and issuer.issuer in known:
@@ -66,7 +72,7 @@ def _clients(node: Node) -> Iterator[ClientSettings]:
         yield ClientSettings(name, tuple(redirects))
 
 
-def _issuer(node: Node) -> IssuerSettings | None:
+def _issuer(node: Node, base: Path) -> IssuerSettings | None:
     fields = node.fields(ISSUER_KEYS, required=("issuer", "audience"))
     noted = len(node.book.problems)
     loopback = fields["loopback_http"].boolean() if "loopback_http" in fields else False
@@ -80,11 +86,14 @@ def _issuer(node: Node) -> IssuerSettings | None:
         "algorithms": _algorithms(fields.get("algorithms")),
         "groups": _claim(fields["groups"]) if "groups" in fields else ("groups",),
         "email": _claim(fields["email"]) if "email" in fields else ("email",),
+        "requires": _requirements(fields.get("requires")),
+        "actor": _claim(fields["actor"]) if "actor" in fields else None,
         "agents": _match(fields.get("agents")),
         "people": _match(fields.get("people")),
         "services": _match(fields.get("services")),
         "otherwise": Kind(fields["otherwise"].choice(KINDS, what="kind")) if "otherwise" in fields else None,
         "jwks": fields["jwks"].text() if "jwks" in fields else None,
+        "ca": places.path(fields["ca"], base) if "ca" in fields else None,
         "loopback_http": loopback,
         "client": fields["client"].text() if "client" in fields else "",
     }
@@ -122,12 +131,31 @@ def _claim(node: Node) -> tuple[str, ...]:
         return ("",)
 
 
+def _requirements(node: Node | None) -> tuple[Match, ...]:
+    """One rule, or a list of them."""
+    if node is None:
+        return ()
+    found = [_match(each) for each in (node.entries() if isinstance(node.value, list) else [node])]
+    if not found:
+        node.problem("requires: an empty list requires nothing", "name something, or leave it out")
+    return tuple(match for match in found if match is not None)
+
+
 def _match(node: Node | None) -> Match | None:
+    """``{claim: PATH, equals: VALUE}`` or ``{claim: PATH, like: PATTERN}``."""
     if node is None:
         return None
-    fields = node.fields(("claim", "equals"), required=("claim", "equals"))
-    equals = fields["equals"].value if "equals" in fields else ""
+    fields = node.fields(("claim", "equals", "like"), required=("claim",))
+    if not isinstance(node.value, dict):
+        return None
+    path = _claim(fields["claim"]) if "claim" in fields else ("",)
+    if ("equals" in fields) == ("like" in fields):
+        node.problem(f"{node.name}: what the claim has to be is needed once", "write equals: or like:")
+        return None
+    if "like" in fields:
+        return Match(path, like=fields["like"].text())
+    equals = fields["equals"].value
     if not isinstance(equals, str | int | bool):
         fields["equals"].wrong("a text, a whole number, true or false")
-        equals = ""
-    return Match(_claim(fields["claim"]) if "claim" in fields else ("",), equals)
+        return None
+    return Match(path, equals)

@@ -70,7 +70,7 @@ def decode(document: Document, path: Path, environ: Mapping[str, str]) -> Settin
     settings = Settings(
         file=path,
         gateway=door,
-        identity=identity.decode(fields.get("identity"), door.url),
+        identity=identity.decode(fields.get("identity"), base, door.url),
         resources=resources.decode(fields.get("resources"), base),
         policies=Policies(),
     )
@@ -135,6 +135,8 @@ def unready(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ..
             if reference.source == "file":
                 found += _missing(file, f"resources.{name}", [settings.file.parent / reference.name])
         found += _missing(file, f"resources.{name}", [resource.upstream.ca, resource.login.certificate])
+    for issuer in settings.identity.issuers:
+        found += _missing(file, f"identity.issuers ({issuer.issuer})", [issuer.ca])
     tls = settings.gateway.tls
     found += _missing(file, "gateway.tls", [tls.certificate, tls.key, tls.ca])
     return tuple(found)

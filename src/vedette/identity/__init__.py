@@ -5,7 +5,8 @@ from __future__ import annotations
 from vedette.identity.errors import CODES, IdentityError
 from vedette.identity.fetch import client, fetcher
 from vedette.identity.keys import KeyRecord, KeyStore, Verifier
-from vedette.identity.oidc import Issuers, IssuerSettings, Match
+from vedette.identity.match import Match
+from vedette.identity.oidc import Issuers, IssuerSettings
 from vedette.identity.signing import SigningKeys
 from vedette.identity.source import Identity
 from vedette.identity.tokens import Issued, TokenRecord, Tokens

@@ -11,14 +11,16 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path as File
 
 from vedette.identity import claims as claim
 from vedette.identity.claims import Claims, Path
 from vedette.identity.compact import Compact, read, refuse_algorithm
 from vedette.identity.discovery import find_jwks
 from vedette.identity.errors import IdentityError, malformed
-from vedette.identity.fetch import Fetch, permitted, unavailable
+from vedette.identity.fetch import Fetch, permitted, trusting, unavailable
 from vedette.identity.jwks import IssuerKeys, KeySet, parse_keys
+from vedette.identity.match import Match
 from vedette.identity.signature import ALGORITHMS, made_by, wrong_signature
 from vedette.model import Kind, Principal
 
@@ -31,27 +33,17 @@ _TYPES = frozenset({None, "jwt", "at+jwt", "application/jwt", "application/at+jw
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """Whether a claim has a value: equal to *equals*, or a list that holds it."""
-
-    claim: Path
-    equals: str | int | bool
-
-    def holds(self, claims: Claims) -> bool:
-        value = claim.find(claims, self.claim)
-        members = value if isinstance(value, list) else [value]
-        # Types count: true is not 1, and "1" is neither.
-        return any(type(member) is type(self.equals) and member == self.equals for member in members)
-
-
-@dataclass(frozen=True, slots=True)
 class IssuerSettings:
     """One issuer, as configured.
 
     *issuer* must equal ``iss`` and the discovery document's ``issuer`` to the
     letter. *others* are audiences that may stand beside *audience*. *parties*,
     where not empty, are the clients (``azp``, else ``client_id``) whose tokens
-    count. *jwks* is the address of the keys where there is no discovery.
+    count. *requires* must all hold, or the token counts for nobody: an issuer that
+    serves the whole world needs some. *actor* is where the party stands on whose
+    behalf the caller acts, where the issuer does not say it by ``act``.
+    *jwks* is the address of the keys where there is no discovery. *ca* (PEM) is
+    trusted for the issuer's own addresses in place of the system's authorities.
     *loopback_http* permits plain http to this machine, for trials. *client* is the
     public client by which ``vedette login`` signs people in there; empty is none.
 
@@ -66,14 +58,17 @@ class IssuerSettings:
     others: frozenset[str] = frozenset()
     algorithms: frozenset[str] = DEFAULT_ALGORITHMS
     parties: frozenset[str] = frozenset()
+    requires: tuple[Match, ...] = ()
     groups: Path = ("groups",)
     email: Path = ("email",)
+    actor: Path | None = None
     agents: Match | None = None
     people: Match | None = None
     services: Match | None = None
     otherwise: Kind | None = None
     skew: float = claim.SKEW_SECONDS
     jwks: str | None = None
+    ca: File | None = None
     loopback_http: bool = False
     client: str = ""
 
@@ -98,7 +93,7 @@ class IssuerSettings:
 
     def kind(self, claims: Claims) -> Kind:
         """What sort of caller these claims describe. Whoever acts for another is an agent."""
-        if "act" in claims:
+        if "act" in claims or self.actor_of(claims) is not None:
             return Kind.AGENT
         rules = ((self.agents, Kind.AGENT), (self.people, Kind.PERSON), (self.services, Kind.SERVICE))
         for match, kind in rules:
@@ -107,6 +102,14 @@ class IssuerSettings:
         if self.otherwise is not None:
             return self.otherwise
         return Kind.PERSON if self.agents is not None else Kind.AGENT
+
+    def actor_of(self, claims: Claims) -> str | None:
+        """Who else stands behind the request: the configured claim, else ``act.sub``; None for nobody."""
+        said = claim.actor(claims)  # checked for its form also where another claim counts
+        if self.actor is None:
+            return said
+        named = claim.optional_name(claim.find(claims, self.actor), "the token's actor claim")
+        return said if named is None else named
 
 
 def principal_of(settings: IssuerSettings, compact: Compact, now: float) -> Principal:
@@ -119,6 +122,8 @@ def principal_of(settings: IssuerSettings, compact: Compact, now: float) -> Prin
     claim.check_audience(claims.get("aud"), settings.audience, settings.others)
     if settings.parties:
         _check_party(claims, settings.parties)
+    if not all(match.holds(claims) for match in settings.requires):
+        raise wrong_party()
     if "cnf" in claims:
         # RFC 9449 section 7.2: accepting it as a bearer token would undo the binding.
         raise IdentityError("identity.bound", "the token is bound to a key; a bearer token is needed")
@@ -129,7 +134,7 @@ def principal_of(settings: IssuerSettings, compact: Compact, now: float) -> Prin
         groups=_groups(claim.find(claims, settings.groups)),
         issuer=settings.issuer,
         email=_email(claims, settings.email),
-        actor=claim.actor(claims),
+        actor=settings.actor_of(claims),
         credential=_credential(compact),
         expires=expires,
     )
@@ -140,7 +145,12 @@ def _check_party(claims: Claims, parties: frozenset[str]) -> None:
     if party is not None and not isinstance(party, str):
         raise malformed("the token's azp or client_id is not a text")
     if party not in parties:
-        raise IdentityError("identity.audience", "the token was asked for by a party that is not permitted")
+        raise wrong_party()
+
+
+def wrong_party() -> IdentityError:
+    """One text for every such rule, so that it tells nothing about the configuration."""
+    return IdentityError("identity.audience", "the token was asked for by a party that is not permitted")
 
 
 def _groups(value: object) -> frozenset[str]:
@@ -193,12 +203,14 @@ class Issuers:
         return issuer in self._issuers
 
     def _loader(self, settings: IssuerSettings) -> Callable[[], Awaitable[KeySet]]:
+        fetch = self._fetch if settings.ca is None else trusting(settings.ca)
+
         async def load() -> KeySet:
             address = settings.jwks or await find_jwks(
-                settings.issuer, self._fetch, loopback_http=settings.loopback_http
+                settings.issuer, fetch, loopback_http=settings.loopback_http
             )
             try:
-                return parse_keys(await self._fetch(address))
+                return parse_keys(await fetch(address))
             except IdentityError:
                 raise unavailable() from None
 
