@@ -31,8 +31,10 @@ from vedette.identity.tls import server_context
 from vedette.journal import keys as journal_keys
 from vedette.journal.append import Journal
 from vedette.journal.errors import JournalError
-from vedette.model import Ask, Principal, Resource
+from vedette.model import Ask, Lifetime, Principal, Resource
 from vedette.policy.decide import SessionPolicy
+from vedette.protocols.lifetime import STOPPING, bounded
+from vedette.protocols.live import Live
 from vedette.protocols.postgres.accept import Crowd, Door
 from vedette.protocols.postgres.dial import end_point
 from vedette.protocols.postgres.engine import Backend, Engine, Shared
@@ -70,6 +72,7 @@ class App:
         self.tokens: Tokens
         self.ssh_authority: SshAuthority
         self.identity: Identity
+        self.live: Live
         self.engine: Engine
         self.revocations: Revocations
         self.certificate: CertificateFiles
@@ -118,13 +121,15 @@ class App:
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=self.revocations.is_revoked)
         self.ssh_authority = SshAuthority.open(self.folder.keys, is_revoked=self.revocations.is_revoked)
         self._http = client()
+        self._keys = RecentKeys(self.store.keys)
         self._issuers = Issuers(settings.identity.issuers, fetcher(self._http))
         self.identity = Identity(
             self.tokens,
             self._issuers,
-            RecentKeys(self.store.keys),
+            self._keys,
             is_revoked=self.revocations.is_revoked,
         )
+        self.live = Live(self._terms, self.identity.recheck, self.identity.trusts, time.monotonic)
         mask_key = self._mask_key = _kept_secret(self.folder.keys / "mask.key")
         seal = self.folder.seal(os.environ)
         self._logins = Secrets.here(settings.file.parent, seal, self.store.sealed)
@@ -145,7 +150,7 @@ class App:
                 listen=tuple(f"{name}:{port}" for name, port in self.ports.items()),
             )
         )  # fmt: skip
-        self._spawn(self.revocations.run(), self._keep_journal(), self._watch_file())
+        self._spawn(self.revocations.run(), self.live.run(), self._keep_journal(), self._watch_file())
         self._spawn(
             self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run()
         )
@@ -156,11 +161,10 @@ class App:
 
     async def stop(self, reason: str = "asked to") -> None:
         """End every session, close what is open, and sign the end of the journal."""
-        if hasattr(self, "engine"):
-            for name in list(self.engine.sessions):
-                self.engine.kill(name, "the gateway stops")
+        if hasattr(self, "live"):
+            self.live.end_all(STOPPING)
             for _ in range(40):
-                if not self.engine.sessions:
+                if not self.live.sessions:
                     break
                 await asyncio.sleep(0.05)
         for task in self._tasks:
@@ -205,12 +209,17 @@ class App:
             mask_key=mask_key,
             clock=time.time,
             limits=lambda: self.settings.gateway.limits,
-            trusts=self.identity.trusts,
+            live=self.live,
         )
 
     def policy_for(self, principal: Principal, resource: Resource) -> SessionPolicy:
         """What the policies in force now say for this principal there."""
         return self.settings.policies.for_session(principal, resource)
+
+    def _terms(self, principal: Principal, resource: Resource) -> Lifetime | None:
+        """How long this principal may stay there, None where no policy applies to it."""
+        policy = self.policy_for(principal, resource)
+        return bounded(policy.lifetime, self.settings.gateway.limits.idle) if policy.policies else None
 
     def _backends(self, settings: Settings, there: Mapping[str, Backend]) -> dict[str, Backend]:
         """What *settings* name; *there* keeps what it knows where nothing about it has changed."""
@@ -299,11 +308,13 @@ class App:
                 await asyncio.sleep(1.0)
 
     def _revoked(self, credentials: frozenset[str]) -> None:
-        if not hasattr(self, "engine"):
-            return  # it is the first look, before anybody is here
-        for name, session in list(self.engine.sessions.items()):
-            if session.principal.credential in credentials:
-                self.engine.kill(name, "its token or key was revoked")
+        if hasattr(self, "live"):  # else it is the first look, before anybody is here
+            self.live.revoked(credentials)
+
+    def review(self) -> None:
+        """People, accounts or keys have changed: who is here is asked about anew, at once."""
+        self._keys.forget()
+        self.live.review()
 
     def reload_soon(self) -> None:
         """Load the configuration anew, as after a change of its file. For signal handlers."""
@@ -368,6 +379,7 @@ class App:
         self.identity.use(issuers)
         self._door = _as_set(self._door, loaded)
         self.engine.reload(backends)
+        self.live.reload()
         later = restart_needed(self._started, loaded)
         log.info("policy %s is in force", loaded.policies.hash)
         for words in new:

@@ -71,8 +71,12 @@ class Backend:
 
 class Engine:
     def __init__(self) -> None:
-        self.sessions: dict[str, object] = {}
         self.backends: dict[str, Backend] = {"appdb": Backend()}
+
+
+class Live:
+    def __init__(self) -> None:
+        self.sessions: dict[str, object] = {}
         self.killed: list[tuple[str, str]] = []
 
     def kill(self, session: str, reason: str) -> bool:
@@ -102,6 +106,8 @@ class Office:
         self.ports = {"postgres": 6432, "web": 8470}
         self.revocations = Void()
         self.engine = Engine()
+        self.live = Live()
+        self.reviews = 0
         self.desk = Desk(store.holds, journal.record)
         self.tokens = Tokens(SigningKeys.generate(), is_revoked=self.revocations.ids.__contains__)
         self.ssh_authority = SshAuthority.generate(is_revoked=self.revocations.ids.__contains__)
@@ -112,6 +118,9 @@ class Office:
     @property
     def certificate(self) -> CertificateFiles:
         raise OSError("none here")
+
+    def review(self) -> None:
+        self.reviews += 1
 
     async def reload(self) -> tuple[str, ...]:
         try:
@@ -143,7 +152,7 @@ class Office:
                 )
             )  # fmt: skip
         if live:
-            self.engine.sessions[name] = object()
+            self.live.sessions[name] = object()
         else:
             self.journal.record(events.SessionClosed(at=began + 1, session=name, reason="caller", actions=2))
         await self.index()

@@ -49,7 +49,7 @@ async def test_killing(client: Client, office: Office) -> None:
     await office.session("s-1", live=True)
     killed = await client.ask("admin", "POST", "/sessions/s-1/kill", json={"reason": "too curious"})
     assert killed.json() == {"session": "s-1", "killed": True}
-    assert office.engine.killed == [("s-1", "killed by vedette#ada: too curious")]
+    assert office.live.killed == [("s-1", "killed by vedette#ada: too curious")]
     again = await client.ask("admin", "POST", "/sessions/s-1/kill", json={})
     assert (again.status_code, again.json()["code"]) == (409, "session.over")
     assert (await client.ask("admin", "POST", "/sessions/none/kill", json={})).status_code == 404

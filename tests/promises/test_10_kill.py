@@ -35,8 +35,8 @@ async def test_a_kill_ends_what_runs_upstream(pg16, database, tmp_path):
         canary = await asyncpg.connect(**live.keywords(live.token("canary")))
         talk = await _at_work(live, live.token())
         (name,) = [n for n, s in live.app.engine.sessions.items() if s.principal.subject == "agent-1"]
-        assert live.app.engine.kill(name, "the test says so")
-        assert not live.app.engine.kill("nobody", "there is no such session")
+        assert live.app.live.kill(name, "the test says so")
+        assert not live.app.live.kill("nobody", "there is no such session")
         said = await talk.rest()
         assert said.errors[-1]["C"] == "57P01"
         assert "the test says so" in said.errors[-1]["M"]
@@ -89,7 +89,7 @@ async def test_a_kill_ends_a_session_that_waits_for_people(pg16, database, tmp_p
         talk.say(m.query("UPDATE orders SET total = 0 WHERE id = 1"))
         await talk.until(b"N")
         (name,) = live.app.engine.sessions
-        live.app.engine.kill(name, "enough")
+        live.app.live.kill(name, "enough")
         await talk.rest()
         await until(lambda: bool(live.journal("hold.withdrawn")) and bool(live.journal("session.closed")))
         assert live.direct("SELECT total FROM orders WHERE id = 1") == "10.00"

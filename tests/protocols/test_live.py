@@ -33,7 +33,7 @@ class World:
         self.live = Live(
             lambda principal, resource: self.lifetime,
             self.recheck,
-            self.void.__contains__,
+            lambda principal: principal.credential not in self.void,
             lambda: self.now,
         )
 
@@ -172,6 +172,27 @@ async def test_a_reload_ends_who_is_not_let_in_any_more_and_rebinds_the_rest(wor
     world.lifetime = None
     world.live.reload()
     assert world.ended == [("s1", "session.policy")]
+
+
+async def test_a_reload_ends_who_is_no_longer_trusted(world: World) -> None:
+    world.sit("a")
+    world.sit("b", EVE)
+    world.void.add("key-2")
+    world.live.reload()
+    assert world.ended == [("b", "session.revoked")]
+
+
+async def test_sessions_are_counted_by_caller_and_resource(world: World) -> None:
+    for name in "abc":
+        world.sit(name)
+    world.sit("d", EVE)
+    assert (world.live.of(BOT), world.live.of(EVE), world.live.on("appdb")) == (3, 1, 4)
+    world.live.forget("a")
+    world.live.forget("a")
+    world.live.forget("d")
+    assert (world.live.of(BOT), world.live.of(EVE), world.live.on("appdb")) == (2, 0, 2)
+    assert "appdb" in world.live._on
+    assert EVE.id not in world.live._of
 
 
 async def test_who_cannot_be_confirmed_stays_for_a_while_and_then_does_not(world: World) -> None:

@@ -57,12 +57,15 @@ class Backend(Protocol):
 
 
 class Engine(Protocol):
-    """*sessions* are the live ones, by id; *kill* is False where there is none such."""
+    @property
+    def backends(self) -> Mapping[str, Backend]: ...
+
+
+class Live(Protocol):
+    """*sessions* are the live ones of all protocols, by id; *kill* is False where there is none such."""
 
     @property
     def sessions(self) -> Mapping[str, object]: ...
-    @property
-    def backends(self) -> Mapping[str, Backend]: ...
     def kill(self, session: str, reason: str) -> bool: ...
 
 
@@ -72,6 +75,9 @@ class Gateway(Protocol):
     *reload* raises nothing for a file that does not load: *settings* then stay as they were,
     and the journal says why. It returns, in words, what takes effect only after a restart.
     OSError: the change could not be recorded, and was not made.
+
+    *review* is called after every change of people, accounts or keys that may take something from
+    somebody: live sessions are asked about anew, and end within a second where they must.
     """
 
     @property
@@ -95,8 +101,11 @@ class Gateway(Protocol):
     @property
     def engine(self) -> Engine: ...
     @property
+    def live(self) -> Live: ...
+    @property
     def certificate(self) -> CertificateFiles: ...
     async def reload(self) -> tuple[str, ...]: ...
+    def review(self) -> None: ...
 
 
 def gateway(request: Request) -> Gateway:

@@ -79,7 +79,7 @@ async def show_gateway(who: Reader, here: Here) -> GatewayInfo:
             )
             for each in settings.resources.values()
         ],
-        live_sessions=len(here.engine.sessions),
+        live_sessions=len(here.live.sessions),
         pending_approvals=len(await here.store.holds.find(pending, limit=MAX_PENDING)),
         journal_records=sequence, journal_link=link, trouble=here.journal.trouble,
     )  # fmt: skip

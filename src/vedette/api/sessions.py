@@ -126,7 +126,7 @@ async def session_records(
 async def kill_session(who: Admin, here: Here, session: str, kill: Kill) -> Killed:
     """End a live session now; what it runs upstream is ended too. On record in its last entry."""
     why = f"{who.principal.id}: {kill.reason}" if kill.reason else who.principal.id
-    if here.engine.kill(session, f"killed by {why}"):
+    if here.live.kill(session, f"killed by {why}"):
         return Killed(session=session, killed=True)
     await _known(here, session)
     raise ProblemError(409, "session.over", f"the session {session[:100]} is not live")
@@ -134,7 +134,7 @@ async def kill_session(who: Admin, here: Here, session: str, kill: Kill) -> Kill
 
 def _shown(row: SessionRow, here: Here) -> Session:
     shown = Session.model_validate(row)
-    shown.live = row.closed is None and row.id in here.engine.sessions
+    shown.live = row.closed is None and row.id in here.live.sessions
     return shown
 
 

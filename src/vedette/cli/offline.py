@@ -68,10 +68,15 @@ class LazyJournal:
 
 
 class NoEngine:
+    """Nothing can be reached."""
+
+    backends: Mapping[str, Backend] = MappingProxyType({})
+
+
+class NoLive:
     """Nothing is live."""
 
     sessions: Mapping[str, object] = MappingProxyType({})
-    backends: Mapping[str, Backend] = MappingProxyType({})
 
     def kill(self, session: str, reason: str) -> bool:
         return False
@@ -93,6 +98,7 @@ class OfflineGateway:
         self.journal = LazyJournal(settings)
         self.ports: Mapping[str, int] = {}
         self.engine = NoEngine()
+        self.live = NoLive()
         self.revocations = NoRevocations()
         self.desk = Desk(store.holds, self.journal.record, worker=WORKER)
         signing = SigningKeys.open(Folder(settings.gateway.data).keys)
@@ -124,6 +130,9 @@ class OfflineGateway:
     async def reload(self) -> tuple[str, ...]:
         """Settings are read at each start; there is nothing to load anew."""
         return ()
+
+    def review(self) -> None:
+        """Nobody is here to be asked about."""
 
     async def close(self) -> None:
         self.journal.close()

@@ -20,6 +20,12 @@ class RecentKeys:
         self._store = store
         self._clock = clock
         self._known: dict[tuple[str, str], tuple[float, KeyRecord | None]] = {}
+        self._changes = 0
+
+    def forget(self) -> None:
+        """Keys have changed: ask for each anew, also for those that are being asked for."""
+        self._changes += 1
+        self._known.clear()
 
     async def by_prefix(self, prefix: str) -> KeyRecord | None:
         return await self._ask("prefix", prefix, self._store.by_prefix)
@@ -34,7 +40,10 @@ class RecentKeys:
         known = self._known.get((by, word))
         if known is not None and now - known[0] < SECONDS:
             return known[1]
+        changes = self._changes
         found = await store(word)
+        if changes != self._changes:
+            return await store(word)
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
         self._known[by, word] = (now, found)

@@ -115,6 +115,22 @@ class Identity:
         """Prove everybody anew."""
         self._cache.clear()
 
+    async def recheck(self, principal: Principal) -> Principal | None:
+        """Who *principal*'s credential speaks for by now; None where it no longer stands.
+
+        That its time is over is no matter: expiry alone never cuts live work. Nothing is left
+        to ask another issuer with (tokens are verified and dropped), so its word holds.
+
+        Raises:
+            IdentityError: ``identity.unavailable`` where this cannot be found out now.
+        """
+        if not self.trusts(principal):
+            return None
+        if principal.issuer != self._tokens.issuer or not principal.credential.startswith(SCHEME):
+            return principal
+        record = await self.key_for(principal.credential)
+        return None if record is None or record.revoked else record.principal(self._tokens.issuer)
+
     async def key_for(self, user: str) -> KeyRecord | None:
         """The API key whose name or prefix is *user*, for a SCRAM login.
 

@@ -27,6 +27,11 @@ class Ending:
 
 
 REVOKED = Ending("session.revoked", "its token or key was revoked", "log in again with a new one")
+UNTRUSTED = Ending(
+    "session.revoked",
+    "who vouched for it is no longer trusted here",
+    "log in again with another issuer's token",
+)
 NO_POLICY = Ending(
     "session.policy", "no policy applies to it any more", "ask an administrator for a policy that names you"
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from vedette.protocols.lifetime import (
     PATIENCE_SECONDS,
     REVOKED,
     UNCONFIRMED,
+    UNTRUSTED,
     Ending,
     killed,
     lost,
@@ -101,18 +103,20 @@ class Live:
 
     *terms* gives how long a principal may stay on a resource, None where no policy lets it in;
     *recheck* who its credential speaks for now, None where it no longer stands (it raises
-    where that cannot be found out now). *void* tells whether a credential's id is revoked.
-    *clock* is monotonic, in seconds.
+    where that cannot be found out now). *trusts* tells at once whether its issuer is known and its
+    credential not revoked. *clock* is monotonic, in seconds.
     """
 
     terms: Callable[[Principal, Resource], Lifetime | None]
     recheck: Callable[[Principal], Awaitable[Principal | None]]
-    void: Callable[[str], bool]
+    trusts: Callable[[Principal], bool]
     clock: Callable[[], float]
     _seats: dict[str, Seat] = field(default_factory=dict)
     _soon: asyncio.Event = field(default_factory=asyncio.Event)
     _askers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_ASKED))
     _asking: dict[Principal, asyncio.Task[None]] = field(default_factory=dict)
+    _of: Counter[str] = field(default_factory=Counter)
+    _on: Counter[str] = field(default_factory=Counter)
     _reviews: int = 0
 
     # --- what engines ask ---------------------------------------------------------------------
@@ -153,16 +157,21 @@ class Live:
         now = self.clock()
         seat = Seat(session, principal, resource, lifetime, now, now, now, end, activity)
         self._seats[session] = seat
+        self._of[principal.id] += 1
+        self._on[resource.name] += 1
         if moment is not None and moment != self._reviews:
             self._look_at(seat)
         return seat
 
     def forget(self, session: str) -> None:
         """It is over."""
-        self._seats.pop(session, None)
+        seat = self._seats.pop(session, None)
+        if seat is not None:
+            _one_less(self._of, seat.principal.id)
+            _one_less(self._on, seat.resource.name)
 
     def _welcome(self, principal: Principal, resource: Resource) -> Lifetime:
-        if self.void(principal.credential):
+        if not self.trusts(principal):
             raise Unwelcome(REVOKED)
         lifetime = self.terms(principal, resource)
         if lifetime is None:
@@ -178,10 +187,11 @@ class Live:
 
     def of(self, principal: Principal) -> int:
         """How many sessions *principal* has."""
-        return sum(seat.principal.id == principal.id for seat in self._seats.values())
+        return self._of[principal.id]
 
     def on(self, resource: str) -> int:
-        return sum(seat.resource.name == resource for seat in self._seats.values())
+        """How many sessions there are on the resource of that name."""
+        return self._on[resource]
 
     def kill(self, session: str, reason: str) -> bool:
         """End a session now; False where it is not (or no longer) here."""
@@ -205,8 +215,11 @@ class Live:
             self._look_at(seat)
 
     def reload(self) -> None:
-        """The policies have changed: end who is no longer let in, and go by the new bounds."""
+        """The settings have changed: end who is no longer let in, and go by the new bounds."""
         for seat in list(self._seats.values()):
+            if not self.trusts(seat.principal):
+                self._close(seat, UNTRUSTED)
+                continue
             lifetime = self.terms(seat.principal, seat.resource)
             if lifetime is None:
                 self._close(seat, NO_POLICY)
@@ -299,3 +312,10 @@ class Live:
             # One engine's trouble with one session must not keep the others alive.
             log.exception("session %s could not be ended (%s)", seat.session, ending.code)
             return False
+
+
+def _one_less(count: Counter[str], name: str) -> None:
+    """Without leaving zeros behind: names come from callers, and there is no end to them."""
+    count[name] -= 1
+    if count[name] <= 0:
+        del count[name]

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from vedette.gate import Desk, Gate, Journal, Keep
 from vedette.model import Ask, Decision, MaskRule, Principal, Resource
+from vedette.protocols.lifetime import NO_POLICY
+from vedette.protocols.live import Live, Seat, Unwelcome
 from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.accept import Caller, Canceller, Door, Identity, accept, serve
 from vedette.protocols.postgres.cancel import CancelKeys
@@ -74,21 +76,19 @@ class Backend:
 
 
 class Limits(Protocol):
-    """*sessions* in all and *per_principal*; *idle* in seconds, None for as long as they like."""
+    """*sessions* in all and *per_principal*."""
 
     @property
     def sessions(self) -> int: ...
     @property
     def per_principal(self) -> int: ...
-    @property
-    def idle(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
     """
     What all sessions use. *policy* gives what applies to a principal on a resource now, *limits*
-    what holds now, and *trusts* whether who has proven to be a principal may still come in.
+    what holds now. *live* is where sessions are registered, those of other engines too.
     """
 
     identity: Identity
@@ -98,7 +98,7 @@ class Shared:
     mask_key: bytes = field(repr=False)
     clock: Callable[[], float]
     limits: Callable[[], Limits]
-    trusts: Callable[[Principal], bool]
+    live: Live
 
 
 class TurnedAway(Exception):
@@ -116,8 +116,6 @@ class Engine:
         self.backends = dict(backends)
         self.sessions: dict[str, Session] = {}
         self._shared = shared
-        self._live: dict[str, int] = {}
-        self._reloaded = asyncio.Event()
         self._keys: CancelKeys[Session] = CancelKeys()
         self._numbers = itertools.count(1)
         # Session names stay unique over restarts.
@@ -133,70 +131,31 @@ class Engine:
                 # One caller's trouble is that caller's alone.
                 log.exception("a PostgreSQL session ended by a fault in the gateway")
 
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve(listener, visit))
-            tasks.create_task(self._end_idle())
-
-    async def _end_idle(self) -> None:
-        """End sessions in which nothing was said for *idle* seconds (and half as long again at most)."""
-        seen: dict[str, int] = {}
-        while True:
-            idle = self._shared.limits().idle
-            if await self._reload_within(None if idle is None else idle / 2):
-                seen = {}
-                continue
-            now = {name: session.traffic for name, session in self.sessions.items()}
-            for name, session in list(self.sessions.items()):
-                if seen.get(name) == -now[name] - 1:
-                    session.kill("idle for too long")
-                elif seen.get(name) == now[name]:
-                    now[name] = -now[name] - 1
-            seen = now
-
-    async def _reload_within(self, seconds: float | None) -> bool:
-        """Whether the settings change before so many seconds are over."""
-        self._reloaded.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._reloaded.wait()
-        except TimeoutError:
-            return False
+        await serve(listener, visit)
 
     def reload(self, backends: Mapping[str, Backend]) -> None:
         """
-        The settings have changed: new sessions use *backends*, and whoever is no longer trusted is put out.
+        The settings have changed: new sessions use *backends*. Who is put out is for `Live` to say.
 
         Live sessions keep their upstream. From their next action on they go by the policies in
         force now, and by the labels that what they have reached has now.
         """
         self.backends = dict(backends)
-        self._reloaded.set()
-        for session in list(self.sessions.values()):
-            if not self._shared.trusts(session.principal):
-                session.kill("its issuer is no longer trusted")
-                continue
+        for name, session in list(self.sessions.items()):
             gate = session.gate
             there = gate.resource
             now = self.backends.get(there.name)
             if now is not None and now.resource.at == there.at:
-                gate.resource = now.resource
+                gate.resource = self._shared.live.sessions[name].resource = now.resource
             policy = self._shared.policy(session.principal, gate.resource)
             # What people are being asked stays good where nothing has changed that it hangs on.
             if policy.hash != gate.policy or gate.resource != there:
                 session.use(policy, policy.masks)
 
-    def kill(self, session: str, reason: str) -> bool:
-        """End a session now; False where it is not (or no longer) here."""
-        found = self.sessions.get(session)
-        if found is None:
-            return False
-        found.kill(reason)
-        return True
-
     # --- one caller -----------------------------------------------------------------------
 
     async def _visit(self, sock: socket.socket, door: Door) -> None:
-        address = _address(sock)
+        address, moment = _address(sock), self._shared.live.moment
         outcome = await accept(sock, door, self._shared.identity)
         if isinstance(outcome, Refused):
             if outcome.code != "login.gone" or outcome.user:
@@ -208,9 +167,9 @@ class Engine:
                 await session.settle()
             await outcome.done()
         else:
-            await self._admit(outcome, address)
+            await self._admit(outcome, address, moment)
 
-    async def _admit(self, caller: Caller, address: str) -> None:
+    async def _admit(self, caller: Caller, address: str, moment: int) -> None:
         login, wire = caller.login, caller.wire
         backend = self.backends.get(login.resource)
         try:
@@ -219,7 +178,7 @@ class Engine:
                 raise TurnedAway("login.lent", "what you show is lent for other resources", "42501")
             if backend is None:
                 raise TurnedAway("login.resource", f"there is no resource {login.resource!r}", "3D000")
-            await self._session(backend, login, wire, address)
+            await self._session(backend, login, wire, address, moment)
         except (TurnedAway, UpstreamRefused) as no:
             if isinstance(no, UpstreamRefused) and no.detail:
                 log.warning("resource %s: %s: %s", login.resource, no.reason, no.detail)
@@ -229,34 +188,32 @@ class Engine:
         except Gone:
             wire.close()
 
-    async def _session(self, backend: Backend, login: Login, wire: Wire, address: str) -> None:
-        limits, name = self._shared.limits(), backend.resource.name
-        if len(self.sessions) >= limits.sessions or self._live.get(name, 0) >= backend.max_sessions:
+    async def _session(self, backend: Backend, login: Login, wire: Wire, address: str, moment: int) -> None:
+        limits, live, resource = self._shared.limits(), self._shared.live, backend.resource
+        if len(live.sessions) >= limits.sessions or live.on(resource.name) >= backend.max_sessions:
             raise TurnedAway("login.crowded", "too many sessions are open; try again later")
-        mine = sum(session.principal.id == login.principal.id for session in self.sessions.values())
-        if mine >= limits.per_principal:
+        if live.of(login.principal) >= limits.per_principal:
             raise TurnedAway("login.crowded", f"{login.principal.subject} has too many sessions open")
-        self._live[name] = self._live.get(name, 0) + 1
+        name = f"{self._prefix}-{next(self._numbers)}"
         try:
-            upstream = await backend.dial(login.settings, login.version)
-            try:
-                await backend.keeper.ready()
-                state = await _probe(upstream.wire)
-                await self._relay(backend, login, wire, upstream, state, address)
-            except BaseException:
-                upstream.wire.close()
-                raise
-        finally:
-            self._live[name] -= 1
+            with live.seat(name, login.principal, resource, moment=moment) as seat:
+                upstream = await backend.dial(login.settings, login.version)
+                try:
+                    await backend.keeper.ready()
+                    state = await _probe(upstream.wire)
+                    seat.check()
+                    await self._relay(backend, login, wire, upstream, state, address, seat)
+                except BaseException:
+                    upstream.wire.close()
+                    raise
+        except Unwelcome as no:
+            raise _turned_away(no) from None
 
     async def _relay(
-        self, backend: Backend, login: Login, wire: Wire, upstream: Upstream, state: State, address: str
-    ) -> None:
-        shared = self._shared
-        if not shared.trusts(login.principal):
-            # Withdrawn while the upstream was dialled.
-            raise TurnedAway("identity.revoked", "what you logged in with was withdrawn", "28000")
-        name = f"{self._prefix}-{next(self._numbers)}"
+        self, backend: Backend, login: Login, wire: Wire, upstream: Upstream, state: State, address: str,
+        seat: Seat,
+    ) -> None:  # fmt: skip
+        shared, name = self._shared, seat.session
         policy = shared.policy(login.principal, backend.resource)
         gate = Gate(
             login.principal, backend.resource, name,
@@ -284,6 +241,7 @@ class Engine:
         )  # fmt: skip
         key = self._keys.issue(session, login.version)
         self.sessions[name] = session
+        seat.end, seat.activity = session.end, session.activity
         greeting = welcome(upstream.parameters, key.pid, key.secret)
         if policy.observing:
             loud = m.notice("vedette: a policy here is observing only: its rules are not enforced")
@@ -293,6 +251,7 @@ class Engine:
         finally:
             self._keys.forget(key)
             del self.sessions[name]
+            shared.live.forget(name)
         closed = events.SessionClosed(
             at=shared.clock(), session=name, reason=end.reason, actions=end.actions, denied=end.denied,
             rows=end.rows, bytes_up=end.bytes_up, bytes_down=end.bytes_down, duration=shared.clock() - began,
@@ -335,6 +294,12 @@ class Engine:
             sample=rows(described, outcome.sample) if outcome.sample else (),
         )  # fmt: skip
         self._shared.journal.defer(*events.encode(event))
+
+
+def _turned_away(no: Unwelcome) -> TurnedAway:
+    if no.ending is NO_POLICY:
+        return TurnedAway("login.policy", "no policy applies to you here", "42501")
+    return TurnedAway("identity.revoked", "what you logged in with was withdrawn", "28000")
 
 
 def _address(sock: socket.socket) -> str:

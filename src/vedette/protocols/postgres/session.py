@@ -16,6 +16,7 @@ from vedette.masking.rewrite import rewrite
 from vedette.masking.tally import Tally
 from vedette.model import Allow, Hold, MaskRule, Principal
 from vedette.protocols.drive import Drive, Side
+from vedette.protocols.lifetime import IDLE, Ending, killed
 from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.dial import Upstream, send_cancel
 from vedette.protocols.postgres.exchange import Exchange, Outcome
@@ -142,9 +143,10 @@ class Session:
         self._responses.session_masks = masks
         self._exchange.epoch += 1
 
-    @property
-    def traffic(self) -> int:
-        """Bytes so far, both ways."""
+    def activity(self) -> int | None:
+        """Bytes so far, both ways; None while something runs or people are being asked."""
+        if self._drive.waiting or self._relay.busy:
+            return None
         return self._drive.bytes_up + self._drive.bytes_down
 
     def interrupt(self) -> None:
@@ -159,16 +161,19 @@ class Session:
         self.interrupt()
 
     def kill(self, reason: str) -> None:
-        """End it now, at both ends."""
+        self.end(killed(reason))
+
+    def end(self, ending: Ending) -> None:
+        """End it now, at both ends; what runs is cancelled."""
         if self._ended.done():
             return
         if self._exchange.pending:
             self._spawn(self._cancel_upstream())
         self._drive.stop()
-        self._close(
-            f"killed: {reason}",
-            m.error("57P01", f"vedette: the session was ended: {reason}", severity="FATAL"),
-        )
+        # idle_session_timeout and admin_shutdown: drivers know both, and that they may connect again.
+        sqlstate = "57P05" if ending.code == IDLE else "57P01"
+        words, detail = f"vedette: the session was ended: {ending.reason}", f"code {ending.code}"
+        self._close(ending.word, m.error(sqlstate, words, detail=detail, hint=ending.hint, severity="FATAL"))
 
     # --- what the drive and the relay report ------------------------------------------------
 
