@@ -18,6 +18,8 @@ OPERATOR = "local:"
 
 SEAL_KEY = "VEDETTE_SEAL_KEY"
 SEAL_KEY_FILE = "VEDETTE_SEAL_KEY_FILE"
+SEAL_KEY_OLD = "VEDETTE_SEAL_KEY_OLD"
+SEAL_KEY_OLD_FILE = "VEDETTE_SEAL_KEY_OLD_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,29 @@ class Folder:
     def seal(self, environ: Mapping[str, str]) -> Seal:
         """What seals credentials: a key from the environment, from a file it names, or one made here.
 
-        Raises:
-            CredentialError: the key is missing, unsafe or not 32 bytes in base64.
-        """
-        return Seal([self._seal_key(environ)])
+        What an older key sealed opens too, as long as that one is named beside it
+        (the one made here needs no naming).
 
-    def _seal_key(self, environ: Mapping[str, str]) -> SealKey:
-        if environ.get(SEAL_KEY):
-            return decode_seal_key(Secret(environ[SEAL_KEY]), SEAL_KEY)
-        if environ.get(SEAL_KEY_FILE):
-            path = Path(environ[SEAL_KEY_FILE])
-            try:
-                return decode_seal_key(Secret(read_private(path)), str(path))
-            except KeyFileError as error:
-                raise CredentialError("credential.unreadable", str(error)) from None
-        return generated_seal_key(self.keys / "seal.key")
+        Raises:
+            CredentialError: a key is missing, unsafe or not 32 bytes in base64.
+        """
+        made = self.keys / "seal.key"
+        first = _given(environ, SEAL_KEY, SEAL_KEY_FILE)
+        if first is None:
+            first = generated_seal_key(made)
+        old = _given(environ, SEAL_KEY_OLD, SEAL_KEY_OLD_FILE)
+        kept = generated_seal_key(made) if made.exists() else None
+        return Seal([key for key in (first, old, kept) if key is not None])
+
+
+def _given(environ: Mapping[str, str], variable: str, file: str) -> SealKey | None:
+    """The key in *variable*, or in the file that *file* names; None where neither is set."""
+    if environ.get(variable):
+        return decode_seal_key(Secret(environ[variable]), variable)
+    if not environ.get(file):
+        return None
+    path = Path(environ[file])
+    try:
+        return decode_seal_key(Secret(read_private(path)), str(path))
+    except KeyFileError as error:
+        raise CredentialError("credential.unreadable", str(error)) from None

@@ -57,6 +57,17 @@ def remove(name: Name, config: Config = None) -> None:
     screen.say(f"removed {name}")
 
 
+@app.command()
+def rotate(config: Config = None) -> None:
+    """Seal everything anew that an old key sealed; nothing, where one of them does not open."""
+    from vedette.folder import Folder
+
+    settings = settings_at(config)
+    seal = Folder(settings.gateway.data).seal(os.environ)
+    count = _with_store(settings, lambda store: seal.rotate(store.sealed))
+    screen.say(f"sealed {count} anew under key {seal.key_id}")
+
+
 def _secret() -> Secret:
     from vedette.credentials import Secret
     from vedette.credentials.source import MAX_SECRET_BYTES

@@ -72,6 +72,11 @@ class Seal:
         self._first = keys[0]
         self._keys = {key.id: key for key in keys}
 
+    @property
+    def key_id(self) -> str:
+        """Of the key that seals."""
+        return self._first.id
+
     def seal(self, name: str, secret: Secret) -> Sealed:
         """Seal *secret* under *name* with a fresh random nonce.
 
@@ -95,13 +100,13 @@ class Seal:
         if key is None:
             raise CredentialError(
                 "credential.seal",
-                f"{sealed.name} is under key {sealed.key_id}, which is not at hand; add it as an old key",
+                f"{sealed.name} is under key {sealed.key_id}, which is not at hand; name it as the old key",
             )
         try:
             content = AESGCM(key.key.reveal_bytes()).decrypt(
                 sealed.nonce, sealed.box, _bound(sealed.name, sealed.key_id)
             )
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError):  # in a damaged store, text may stand for bytes
             raise CredentialError(
                 "credential.seal", f"{sealed.name} does not open: it was changed in the store; seal it again"
             ) from None
@@ -130,7 +135,10 @@ class SealedSecrets:
     async def fetch(self, reference: Reference) -> Secret:
         if self._seal is None or self._store is None:
             raise CredentialError("credential.source", "the sealed store is not set up in this process")
-        sealed = await self._store.get(reference.name)
+        try:
+            sealed = await self._store.get(reference.name)
+        except OSError as error:
+            raise CredentialError("credential.unreadable", f"the store does not answer: {error}") from None
         if sealed is None:
             raise CredentialError(
                 "credential.missing", f"nothing is sealed as {reference.name}; seal a secret under that name"
