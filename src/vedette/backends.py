@@ -86,4 +86,8 @@ def keep(record: Record, key: bytes) -> Keep:
         tally = Tally()
         return tuple(v if v is None else hide(v, masks, key, tally) for v in values)
 
-    return Keep(text, parameters)
+    def as_said(masks: tuple[MaskRule, ...]) -> bool:
+        whole = record.statements == "full" and record.parameters != "none"
+        return whole and not any(rule.entities for rule in masks)
+
+    return Keep(text, parameters, as_said)

@@ -7,9 +7,9 @@ not be recorded is refused.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 
 from vedette.model import Action, Allow, Ask, Decision, Deny, Hold, MaskRule, Principal, Resource, Verdict
@@ -56,22 +56,23 @@ class Ruled:
 Parameters = tuple[str | None, ...]
 
 
-@dataclass(slots=True)
-class Again:
-    """One more action like one that was allowed before: its own bytes, text and parameters."""
+class Like(Protocol):
+    """What was allowed before; *record* is the mould of its record."""
 
-    like: events.Judged
-    message: bytes
-    text: str
-    parameters: Parameters
+    @property
+    def record(self) -> events.Judged: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What of an action is written down, under the session's masks: its text, and its parameters or None."""
+    """What of an action is written down, under the session's masks: its text, and its parameters or None.
+
+    *as_said* tells whether both are written as they were said.
+    """
 
     text: Callable[[str, tuple[MaskRule, ...]], str]
     parameters: Callable[[Parameters, tuple[MaskRule, ...]], Parameters | None]
+    as_said: Callable[[tuple[MaskRule, ...]], bool]
 
 
 # How many decisions are remembered per session before it starts afresh.
@@ -103,6 +104,7 @@ class Gate:
         self._journal = journal
         self._desk = desk
         self._keep = keep
+        self._as_said = keep.as_said(policy.masks)
         self._now = now
         self._asking: asyncio.Task[Allow | Deny] | None = None
         self._decided: dict[tuple[str, int, int], tuple[Action, Decision]] = {}
@@ -115,6 +117,7 @@ class Gate:
     def use(self, policy: Policy) -> None:
         """From here on judge by *policy*; what was decided before is forgotten."""
         self._policy = policy
+        self._as_said = self._keep.as_said(policy.masks)
         self._decided.clear()
 
     def judge(
@@ -161,30 +164,34 @@ class Gate:
         ask = Ask(self.principal, self.resource, action, self.session)
         return events.Judged(ask, allow, who=self._who, policy=self._policy.hash)
 
-    def again(self, uses: Sequence[Again]) -> list[str] | None:
+    def again(self, uses: Sequence[tuple[Like, bytes, str, Parameters]]) -> list[str] | None:
         """
-        Put actions on record that were allowed before, when nothing that the verdict hangs on has changed.
+        Put on record what was allowed before, when nothing that the verdict hangs on has changed.
 
-        Returns their ids; None where they could not be recorded: then none of them may pass.
+        *uses*: like what it is, the message, its text and its parameters. Returns the
+        actions' ids; None where they could not be recorded: then none of them may pass.
         """
-        at, masks, keep = self._now(), self._policy.masks, self._keep
+        at = self._now()
+        number = self.actions
         names = []
         records = []
-        for use in uses:
-            self.actions += 1
-            name = f"{self.session}.{self.actions}"
+        for like, message, text, parameters in uses:
+            number += 1
+            name = f"{self.session}.{number}"
             names.append(name)
-            digest = hashlib.sha256(use.message).hexdigest()
-            text = keep.text(use.text, masks)
-            records.append(use.like.record(at, name, digest, text, keep.parameters(use.parameters, masks)))
+            shown: Parameters | None = parameters
+            if not self._as_said:
+                masks = self._policy.masks
+                text, shown = self._keep.text(text, masks), self._keep.parameters(parameters, masks)
+            records.append(like.record.record(at, name, sha256(message).hexdigest(), text, shown))
         try:
-            if len(records) == 1:
+            if number == self.actions + 1:
                 self._journal.append(*records[0])
             else:
                 self._journal.append_many(records)
         except (OSError, UnicodeError):
-            self.actions -= len(names)
             return None
+        self.actions = number
         return names
 
     def give_up(self) -> None:
@@ -263,7 +270,7 @@ class Gate:
             who=self._who,
             number=self.actions,
             policy=policy,
-            digest=hashlib.sha256(message).hexdigest(),
+            digest=sha256(message).hexdigest(),
             at=self._now(),
             text=self._keep.text(ask.action.text, self._policy.masks),
             parameters=self._keep.parameters(ask.action.parameters, self._policy.masks),

@@ -9,11 +9,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
-from vedette.gate import Again
 from vedette.masking.rewrite import rewrite
 from vedette.model import Allow, Deny, MaskRule
 from vedette.protocols.postgres import messages as m
-from vedette.protocols.postgres.before import Known, leaves_nothing
+from vedette.protocols.postgres.before import Again, Known, leaves_nothing
 from vedette.protocols.postgres.binds import read_bind
 from vedette.protocols.postgres.exchange import Draft, Exchange, Outcome, Ruling
 from vedette.protocols.postgres.relay import Relay
@@ -87,12 +86,12 @@ class Dialogue:
             return None
         return Known(facts, verdict, kind)  # type: ignore[arg-type]  # in place of a record
 
-    def passed(self, knowns: Sequence[Known], uses: Sequence[Again]) -> list[Ruling] | None:
+    def passed(self, uses: Sequence[Again]) -> list[Ruling] | None:
         rulings = []
-        for known, use in zip(knowns, uses, strict=True):
-            draft = self._requests.draft(str(known.record), use.text, use.message)
+        for known, message, text, _ in uses:
+            draft = self._requests.draft(str(known.record), text, message)
             if draft.kind == "execute":
-                draft.parameters = read_bind(use.message).parameters
+                draft.parameters = read_bind(message).parameters
             self.drafts.append(draft)
             rulings.append(Ruling(known.allow, known.facts, f"s.{len(self.drafts)}"))
         return rulings

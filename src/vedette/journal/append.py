@@ -238,21 +238,15 @@ class Journal:
             self._rotate()
         chain = self._chain
         mark = chain.mark()
-        since = self._since
-        lines = []
-        points = []
-        last = chain.seq
-        for at, kind, body in records:
-            lines.append(chain.line(at, kind, body))
+        since = self._since + len(records)
+        points: list[JournalCheckpoint] = []
+        if since < self._every:
+            data = chain.lines(records)
             last = chain.seq
-            since += 1
-            if since >= self._every:
-                point = self._point("due", since)
-                lines.append(chain.line(at, _CHECKPOINT, encode(point)[1]))
-                points.append(point)
-                since = 0
+        else:
+            data, last, since = self._with_checkpoints(records, points)
         try:
-            self._write(lines[0] if len(lines) == 1 else b"".join(lines))
+            self._write(data)
         except BaseException:
             chain.back(mark)
             raise
@@ -263,6 +257,24 @@ class Journal:
         for point in points:
             self._anchored(point)
         return last
+
+    def _with_checkpoints(
+        self, records: list[Pending], points: list[JournalCheckpoint]
+    ) -> tuple[bytes, int, int]:
+        """The lines with the checkpoints due among them, the last record's number, how many came since."""
+        chain = self._chain
+        lines = []
+        last, since = chain.seq, self._since
+        for record in records:
+            lines.append(chain.lines((record,)))
+            last = chain.seq
+            since += 1
+            if since >= self._every:
+                point = self._point("due", since)
+                lines.append(chain.line(record[0], _CHECKPOINT, encode(point)[1]))
+                points.append(point)
+                since = 0
+        return b"".join(lines), last, since
 
     def _write(self, data: bytes) -> None:
         """Put *data* at the end of the segment, wholly or not at all."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hmac
 import re
 from binascii import hexlify, unhexlify
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from typing import TypeVar
@@ -103,20 +104,28 @@ class Chain:
 
     def line(self, time: float, kind: bytes, body: bytes) -> bytes:
         """The next record's line."""
-        seq = self.seq + 1
-        micro = int(time * 1_000_000 + 0.5)
-        head = b'{"seq":%d,"time":%d.%06d,"kind":"%b","body":%b' % (
-            seq, micro // 1_000_000, micro % 1_000_000, kind, body,
-        )  # fmt: skip
-        link = sha256(self.state + head).digest()
-        keyed = self._keyed.copy()
-        keyed.update(link)
-        tag = keyed.digest()
-        self.seq = seq
-        self.state = link + tag
-        # Joined, not formatted: the body is long, and this copies it once.
-        size = b"%08x " % (len(head) + TAIL_BYTES)
-        return b"".join((size, head, _LINK, hexlify(link), _TAG, hexlify(tag), b'"}\n'))
+        return self.lines(((time, kind, body),))
+
+    def lines(self, records: Iterable[tuple[float, bytes, bytes]]) -> bytes:
+        """The lines of the next records: when (Unix seconds), what, and the body of each."""
+        seq, state, fresh = self.seq, self.state, self._keyed.copy
+        pieces: list[bytes] = []
+        for time, kind, body in records:
+            seq += 1
+            micro = int(time * 1_000_000 + 0.5)
+            head = b'{"seq":%d,"time":%d.%06d,"kind":"%b","body":%b' % (
+                seq, micro // 1_000_000, micro % 1_000_000, kind, body,
+            )  # fmt: skip
+            link = sha256(state + head).digest()
+            keyed = fresh()
+            keyed.update(link)
+            tag = keyed.digest()
+            state = link + tag
+            # Joined, not formatted: the body is long, and this copies it once.
+            size = b"%08x " % (len(head) + TAIL_BYTES)
+            pieces += (size, head, _LINK, hexlify(link), _TAG, hexlify(tag), b'"}\n')
+        self.seq, self.state = seq, state
+        return b"".join(pieces)
 
 
 def peek(line: bytes) -> tuple[int, float, str, bytes]:

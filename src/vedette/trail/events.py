@@ -256,6 +256,23 @@ class TokenIssued(Event):
     groups: tuple[str, ...] = ()
     by: str = ""
     note: str = ""
+    actor: str = ""
+    resources: tuple[str, ...] | None = None
+    client: str = ""
+    address: str = ""
+
+
+class LoginRefused(Event):
+    """Somebody asked the built-in issuer for a token, or to sign in, and got none. *claimed* is unproven."""
+
+    kind: ClassVar[str] = "login.refused"
+
+    how: str
+    code: str
+    reason: str
+    address: str = ""
+    claimed: str = ""
+    client: str = ""
 
 
 class TokenRevoked(Event):
@@ -385,7 +402,7 @@ EVENTS: dict[str, type[Event]] = {
         ActionJudged, ActionOutcome,
         HoldOpened, HoldDecided, HoldExpired, HoldWithdrawn, HoldUsed,
         PolicyLoaded, PolicyRejected,
-        TokenIssued, TokenRevoked, KeyIssued, KeyRevoked, CertificateIssued,
+        TokenIssued, LoginRefused, TokenRevoked, KeyIssued, KeyRevoked, CertificateIssued,
         ConfigChanged,
         GatewayStarted, GatewayStopped,
         JournalRecovered, JournalCheckpoint,

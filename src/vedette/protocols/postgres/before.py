@@ -29,6 +29,10 @@ class Known:
     record: Judged
 
 
+# One more use of it: the message's bytes, its text, and its parameters as text.
+Again = tuple[Known, bytes, str, tuple[str | None, ...]]
+
+
 class Before:
     """Verdicts by kind of message and text, or shape of text, under one stamp at a time."""
 
@@ -36,9 +40,12 @@ class Before:
         self._stamp: Stamp | None = None
         self._kept: dict[tuple[str, str], Known] = {}
 
-    def look_up(self, kind: str, text: str, stamp: Stamp) -> Known | None:
+    def look_up(
+        self, kind: str, text: str, state: State, catalog: Catalog | None, policy: Policy
+    ) -> Known | None:
         """The verdict kept for *text*, by itself or by its shape."""
-        if not self._still(stamp):
+        mine = self._stamp
+        if mine is None or mine[0] is not state or mine[1] is not catalog or mine[2] is not policy:
             return None
         found = self._kept.get((kind, text))
         if found is None and kind != "execute":
@@ -49,15 +56,13 @@ class Before:
 
     def keep(self, kind: str, text: str, stamp: Stamp, known: Known) -> None:
         """From here on, this is what holds for *text*, and for its shape where no literal matters."""
-        if not self._still(stamp) or len(self._kept) >= MAX_KEPT:
+        mine = self._stamp
+        same = mine is not None and all(old is new for old, new in zip(mine, stamp, strict=True))
+        if not same or len(self._kept) >= MAX_KEPT:
             self._kept.clear()
             self._stamp = stamp
         key = shape(text) if known.facts.constant_free and kind != "execute" else None
         self._kept[kind, text if key is None else key] = known
-
-    def _still(self, stamp: Stamp) -> bool:
-        mine = self._stamp
-        return mine is not None and mine[0] is stamp[0] and mine[1] is stamp[1] and mine[2] is stamp[2]
 
 
 def leaves_nothing(facts: Facts) -> bool:

@@ -344,11 +344,12 @@ class CatalogueKeeper:
         self._now = now
         self._interval = interval
         self._began = float("-inf")
-        self._fresh = False
         self._changes = 0
         self._failed: str = ""
         self._turn = asyncio.Lock()
         self.current: Catalog = EMPTY
+        #: `current`, where it is to be trusted.
+        self.trusted: Catalog | None = None
 
     @property
     def version(self) -> int:
@@ -357,17 +358,17 @@ class CatalogueKeeper:
 
     def invalidate(self) -> None:
         """The catalogue has changed: what is current now is no longer to be trusted."""
-        self._fresh = False
+        self.trusted = None
         self._failed = ""
         self._changes += 1
 
     def should_refresh(self, unresolved: bool = False) -> bool:
         """Whether reading anew is due; with *unresolved*, whether it may help and is not too soon."""
-        return not self._fresh or (unresolved and self._now() - self._began >= self._interval)
+        return self.trusted is None or (unresolved and self._now() - self._began >= self._interval)
 
     async def ready(self) -> None:
         """Returns once there is a picture to trust. Raises UpstreamRefused."""
-        if not self._fresh:
+        if self.trusted is None:
             try:
                 await self._read(float("-inf"))
             except CatalogueError as no:
@@ -375,7 +376,7 @@ class CatalogueKeeper:
 
     async def get(self) -> Catalog:
         """The current picture, read now if it is not to be trusted. Raises CatalogueError."""
-        return self.current if self._fresh else await self._read(float("-inf"))
+        return self.current if self.trusted is not None else await self._read(float("-inf"))
 
     async def refresh(self, min_interval: float | None = None) -> Catalog:
         """
@@ -391,7 +392,7 @@ class CatalogueKeeper:
         """The picture of a reading that began after *not_before*."""
         async with self._turn:
             recent = self._now() - self._began < self._interval
-            if self._fresh and self._began > not_before:
+            if self.trusted is not None and self._began > not_before:
                 return self.current
             if self._failed and recent:
                 raise CatalogueError(self._failed)
@@ -399,8 +400,8 @@ class CatalogueKeeper:
             try:
                 self.current = await self._load(self.version + 1, self.current)
             except CatalogueError as no:
-                self._fresh, self._failed = False, str(no)
+                self.trusted, self._failed = None, str(no)
                 raise
             # A change during the reading may or may not be in it.
-            self._fresh, self._failed = self._changes == changes, ""
+            self.trusted, self._failed = (self.current if self._changes == changes else None), ""
             return self.current

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from vedette.gate import Again
-from vedette.protocols.postgres.before import Known
+from vedette.protocols.postgres.before import Again, Known
 from vedette.protocols.postgres.binds import Bind, read_bind, show
 from vedette.protocols.postgres.exchange import Exchange, Pending, Ruling
 from vedette.protocols.postgres.messages import HEADER, ProtocolError, message_end
@@ -32,7 +31,7 @@ class Verdicts(Protocol):
     def known(self, kind: str, text: str, state: State) -> Known | None:
         """The verdict on *text*, if it leaves nothing behind that later messages hang on."""
 
-    def passed(self, knowns: Sequence[Known], uses: Sequence[Again]) -> list[Ruling] | None:
+    def passed(self, uses: Sequence[Again]) -> list[Ruling] | None:
         """Put *uses* on record, all or none; None where that cannot be done."""
 
 
@@ -44,21 +43,22 @@ class Express:
         self._requests = requests
         self._verdicts = verdicts
 
-    def request(self, data: bytes) -> bool:
-        """
-        Whether *data* may go to the server as it is; all that follows from it is done by then."""
+    def request(self, data: bytes) -> int:
+        """How much of *data* may go to the server as it is: all, or nothing. What follows is done by then."""
         x = self._x
         size = len(data)
         if not HEADER < size <= MAX_BYTES or x.pending or x.dropping or x.altered or x.dirty:
-            return False
+            return 0
         if x.status == b"E" or not self._requests.idle:
-            return False
+            return 0
         try:
             if data[0] == _QUERY:
-                return message_end(data, 0) == size and self._query(data)
-            return data[-5:] == _SYNC and self._extended(data)
+                taken = message_end(data, 0) == size and self._query(data)
+            else:
+                taken = data[-5:] == _SYNC and self._extended(data)
         except ProtocolError:
-            return False  # the other way says what is wrong with it
+            return 0  # the other way says what is wrong with it
+        return size if taken else 0
 
     def _query(self, data: bytes) -> bool:
         x = self._x
@@ -66,7 +66,7 @@ class Express:
         known = self._verdicts.known("statement", text, x.state) if text is not None else None
         if known is None or text is None:
             return False
-        rulings = self._verdicts.passed((known,), (Again(known.record, data, text, ()),))
+        rulings = self._verdicts.passed(((known, data, text, ()),))
         if rulings is None:
             return False
         self._requests.copies_are_over()
@@ -77,7 +77,6 @@ class Express:
     def _extended(self, data: bytes) -> bool:
         """Parse, or a statement parsed before; Bind; perhaps Describe; Execute; Sync."""
         x = self._x
-        knowns: list[Known] = []
         uses: list[Again] = []
         at = 0
         fresh: Statement | None = None
@@ -90,8 +89,7 @@ class Express:
             if known is None or text is None:
                 return False
             fresh = Statement(name, text, types, x.group)
-            knowns.append(known)
-            uses.append(Again(known.record, data[:at], text, ()))
+            uses.append((known, data[:at], text, ()))
         messages = _rest(data, at)
         if messages is None:
             return False
@@ -104,9 +102,8 @@ class Express:
         foreseen = described or (statement.described is not None and statement.epoch == x.epoch)
         if known.allow.masks and not foreseen:
             return False  # its columns have to be asked for
-        knowns.append(known)
-        uses.append(Again(known.record, body, statement.text, _values(bind, statement.types)))
-        rulings = self._verdicts.passed(knowns, uses)
+        uses.append((known, body, statement.text, _values(bind, statement.types)))
+        rulings = self._verdicts.passed(uses)
         if rulings is None:
             return False
         self._follow(bind, body, statement, fresh, rulings, described)

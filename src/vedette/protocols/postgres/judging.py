@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from vedette.gate import Again, Gate, Ruled
+from vedette.gate import Gate, Ruled
 from vedette.masking.plan import CannotMask
 from vedette.model import Action, Allow, Deny, Effect, Hold, Touch
 from vedette.protocols.postgres.astray import astray
-from vedette.protocols.postgres.before import Before, Known, leaves_nothing
+from vedette.protocols.postgres.before import Again, Before, Known, leaves_nothing
 from vedette.protocols.postgres.binds import show
 from vedette.protocols.postgres.catalogue import CatalogueError
 from vedette.protocols.postgres.exchange import Draft, Ruling
@@ -51,6 +51,7 @@ class Judging:
     ) -> None:
         self.gate = gate
         self._reader = reader
+        self._keeper = reader.keeper
         self._outputs = outputs
         self._told = told
         self._observed = observed
@@ -80,20 +81,19 @@ class Judging:
 
     def known(self, kind: str, text: str, state: State) -> Known | None:
         """The verdict on *text*, where it would be the same again."""
-        if self._reader.is_due:
-            return None
-        return self._again.look_up(kind, text, (state, self._reader.catalog, self.gate.rules))
+        return self._again.look_up(kind, text, state, self._keeper.trusted, self.gate.rules)
 
-    def passed(self, knowns: Sequence[Known], uses: Sequence[Again]) -> list[Ruling] | None:
+    def passed(self, uses: Sequence[Again]) -> list[Ruling] | None:
         """Put *uses* on record as allowed once more; None where that cannot be done."""
         names = self.gate.again(uses)
         if names is None:
             return None
         # The plan of masks goes by the same catalogue as the reading.
-        self._outputs.catalog = self._reader.catalog
+        self._outputs.catalog = self._keeper.current
         now = self._clock()
         return [
-            Ruling(known.allow, known.facts, name, now) for known, name in zip(knowns, names, strict=True)
+            Ruling(known.allow, known.facts, name, now)
+            for (known, _, _, _), name in zip(uses, names, strict=True)
         ]
 
     def _remember(self, draft: Draft, facts: Facts, verdict: Allow | Deny) -> None:
@@ -105,7 +105,7 @@ class Judging:
                 record = self.gate.like(self._action(draft, facts), verdict)
             except ValueError:
                 return  # no mould can be made of it: it is judged and recorded anew each time
-            stamp = (draft.state, self._reader.catalog, policy)
+            stamp = (draft.state, self._keeper.current, policy)
             self._again.keep(draft.kind, draft.text, stamp, Known(facts, verdict, record))
 
     async def _later(self, draft: Draft, coming: Awaitable[Facts]) -> Ruling:

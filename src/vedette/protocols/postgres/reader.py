@@ -26,10 +26,12 @@ UNREADABLE = unknown("the message is no readable statement")
 
 
 class Keeper(Protocol):
-    """Holds the catalogue; *current* is replaced as a whole."""
+    """Holds the catalogue; *current* is replaced as a whole. *trusted* is None until it is read anew."""
 
     @property
     def current(self) -> Catalog: ...
+    @property
+    def trusted(self) -> Catalog | None: ...
     def should_refresh(self, unresolved: bool) -> bool:
         """Reading the catalogue anew now may help, and is not too soon."""
 
@@ -47,34 +49,29 @@ class Known:
 
 
 class Reader:
-    """Reads for all sessions of one resource."""
+    """Reads for all sessions of one resource. *keeper* holds the catalogue it goes by."""
 
     def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+        self.keeper = keeper
         self._version = -1
         self._known: dict[State, Known] = {}
         self._last: tuple[State, Known] | None = None
 
     @property
     def catalog(self) -> Catalog:
-        return self._keeper.current
-
-    @property
-    def is_due(self) -> bool:
-        """The catalogue has to be read anew before anything else is read."""
-        return self._keeper.should_refresh(False)
+        return self.keeper.current
 
     def read(self, draft: Draft) -> Facts | Awaitable[Facts]:
         """The facts of *draft*; awaitable where the catalogue has to be read anew first."""
         text = draft.text
         if text is None:
             return UNREADABLE
-        if self._keeper.should_refresh(False):
+        if self.keeper.should_refresh(False):
             return self._read_anew(draft)
         facts = self._look_up(text, draft.state)
         if facts is None:
             facts = self._read(text, draft.state, draft.texts_of)
-        if facts.unresolved and self._keeper.should_refresh(True):
+        if facts.unresolved and self.keeper.should_refresh(True):
             return self._read_anew(draft)
         return facts
 
@@ -84,15 +81,15 @@ class Reader:
 
     async def _read_anew(self, draft: Draft) -> Facts:
         try:
-            await self._keeper.refresh()
+            await self.keeper.refresh()
         except CatalogueError:
             # A picture that was good a moment ago still is; one that is known to be stale is not.
-            if self._keeper.should_refresh(False):
+            if self.keeper.should_refresh(False):
                 raise
         return self._read(draft.text or "", draft.state, draft.texts_of)
 
     def _for(self, state: State) -> Known:
-        catalog = self._keeper.current
+        catalog = self.keeper.current
         if catalog.version != self._version:
             self._known.clear()
             self._last = None
@@ -118,7 +115,7 @@ class Reader:
         return facts
 
     def _read(self, text: str, state: State, texts_of: Callable[[str], tuple[str, ...]]) -> Facts:
-        catalog = self._keeper.current
+        catalog = self.keeper.current
         facts = read(text, state, catalog)
         names = (*facts.executes, *facts.fetches)
         if names:
@@ -136,7 +133,7 @@ class Reader:
     def _named(
         self, names: tuple[str, ...], state: State, texts_of: Callable[[str], tuple[str, ...]]
     ) -> dict[str, Facts]:
-        catalog = self._keeper.current
+        catalog = self.keeper.current
         found = {}
         for name in dict.fromkeys(names):
             texts = texts_of(name)

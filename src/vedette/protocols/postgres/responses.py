@@ -152,7 +152,10 @@ class Responses:
             elif end > size:
                 break
             elif tag != _READY:
-                self._answer(tag, data, at, end, head)
+                kinds, account = _ANSWERS[tag]
+                if head.kind not in kinds or head.refusal is not None:
+                    break  # `feed` says what is wrong with it
+                account(self, head, data, at, end)
                 at = end
             elif x.dirty or head.kind not in "QS":
                 break
