@@ -86,7 +86,7 @@ def _last_login() -> str:
     if login is None:
         raise Failure(
             "no gateway is named here",
-            "log in: vedette login URL; or run this where vedette.yaml is (--config names it)",
+            "log in: vedette login URL; or give --url and VEDETTE_TOKEN; or run this where vedette.yaml is",
             code=USAGE,
         )
     return login.gateway

@@ -103,7 +103,7 @@ class Renewed:
         try:
             return renewed(login, self._environ)
         except ClientError as error:
-            if left > 0 and (error.code == "client.unreachable" or isinstance(error, NotLoggedIn)):
+            if left > 0:
                 return login
             if error.code in ("oauth.invalid_grant", "oauth.invalid_client", "client.login"):
                 raise NotLoggedIn(f"the login is over: {error.message}", self._again()) from None
