@@ -12,10 +12,12 @@ from vedette.api.application import build
 READ = {"admin", "auditor", "operator"}
 RULE = {"admin", "operator"}
 ANYBODY = set(PEOPLE)
+EVERYBODY = {*PEOPLE, "nobody"}
 NOBODY: set[str] = set()
 
 # (method, path, body) -> who gets past the door. 404, 409 and 422 mean that they did.
 TABLE: list[tuple[str, str, object, set[str]]] = [
+    ("GET", "/login", None, EVERYBODY),
     ("GET", "/self", None, ANYBODY),
     ("GET", "/gateway", None, READ),
     ("GET", "/sessions", None, READ),
@@ -34,6 +36,7 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("POST", "/tokens/{token}/revoke", {}, RULE),
     ("GET", "/keys", None, READ),
     ("POST", "/keys", {"name": "x", "subject": "x"}, RULE),
+    ("POST", "/keys/{key}/groups", {"groups": []}, RULE),
     ("POST", "/keys/{key}/revoke", {}, RULE),
     ("GET", "/policy", None, READ),
     ("POST", "/policy/explain", {"resource": "appdb", "text": "SELECT 1"}, READ),

@@ -12,6 +12,8 @@ from vedette.api import (
     health,
     info,
     keys,
+    login,
+    oauth,
     policy,
     problems,
     sessions,
@@ -22,7 +24,7 @@ from vedette.api.context import Gateway
 from vedette.api.guard import Guard
 
 PREFIX = "/api/v1"
-NOUNS = (info, sessions, actions, approvals, tokens, keys, policy, events, ssh)
+NOUNS = (login, info, sessions, actions, approvals, tokens, keys, policy, events, ssh)
 
 
 def build(gateway: Gateway) -> FastAPI:
@@ -43,6 +45,7 @@ def build(gateway: Gateway) -> FastAPI:
     for noun in NOUNS:
         app.include_router(noun.router, prefix=PREFIX)
     app.include_router(health.router)
+    oauth.install(app)
     problems.install(app)
     app.add_middleware(Guard)
     return app

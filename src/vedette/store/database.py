@@ -13,12 +13,15 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from vedette.store.accounts import Accounts
 from vedette.store.actions import Actions
 from vedette.store.errors import StoreError
 from vedette.store.follower import Cursors
+from vedette.store.grants import Grants
 from vedette.store.holds import Holds
 from vedette.store.keys import Keys
 from vedette.store.migrate import migrate
+from vedette.store.people import People, SetupLinks
 from vedette.store.sealed import SealedBoxes
 from vedette.store.sessions import Sessions
 from vedette.store.tokens import IssuedTokens
@@ -42,6 +45,10 @@ class Store:
         self.holds = Holds(self)
         self.tokens = IssuedTokens(self)
         self.keys = Keys(self)
+        self.people = People(self)
+        self.setup_links = SetupLinks(self)
+        self.accounts = Accounts(self)
+        self.grants = Grants(self)
         self.sealed = SealedBoxes(self)
         self.cursors = Cursors(self)
 

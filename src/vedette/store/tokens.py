@@ -66,6 +66,16 @@ class IssuedTokens:
         live = chosen & (_T.c.expires > now) & _T.c.revoked.is_(None)
         return await self._select(live, 10_000)
 
+    async def bears(self, subject: str, now: float) -> bool:
+        """Whether *subject* has a credential of its own: an admin's token, or a key, at *now*."""
+        own = (_T.c.subject == subject) & (_T.c.owner == "") & (_T.c.expires > now) & _T.c.revoked.is_(None)
+        keys = tables.keys.c
+        key = (keys.subject == subject) & keys.revoked.is_(None)
+        async with self._database.reading() as connection:
+            if (await connection.execute(select(_T.c.id).where(own).limit(1))).first() is not None:
+                return True
+            return (await connection.execute(select(keys.prefix).where(key).limit(1))).first() is not None
+
     async def revoked(self, now: float) -> frozenset[str]:
         """The ids of void tokens that have not expired anyway."""
         query = select(_T.c.id).where(_T.c.revoked.is_not(None), _T.c.expires > now)

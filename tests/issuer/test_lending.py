@@ -1,0 +1,123 @@
+"""A person lends an agent less than it has, for a while; nobody gets more than it lent."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.issuer.conftest import House, house
+from vedette.model import Kind
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+
+
+def own(home: House, subject: str = "anna", kind: Kind = Kind.PERSON, **more: Any) -> str:
+    return home.app.tokens.issue(subject, kind, ["analysts", "staff"], 600, now=time.time(), **more).text
+
+
+def loan(token: str, agent: str = "autogen", **more: Any) -> dict[str, Any]:
+    return {
+        "grant_type": EXCHANGE, "client_id": "vedette-cli", "subject_token": token,
+        "subject_token_type": ACCESS, "requested_subject": agent,
+    } | more  # fmt: skip
+
+
+async def test_a_person_lends_an_agent_less_than_it_has(home: House) -> None:
+    answer = await home.token(**loan(own(home), groups="analysts", resources="appdb", ttl="120"))
+    said = answer.json()
+    assert answer.status_code == 200, said
+    assert said["issued_token_type"] == ACCESS
+    assert said["expires_in"] == 120
+    found = await home.app.identity.by_token(said["access_token"])
+    assert (found.subject, found.kind, found.actor) == ("autogen", Kind.AGENT, "anna")
+    assert (found.groups, found.resources) == ({"analysts"}, {"appdb"})
+    (record,) = home.journal("token.issued")
+    assert (record["by"], record["subject"], record["actor"]) == ("vedette#anna", "autogen", "anna")
+    assert record["resources"] == ["appdb"]
+    (change,) = home.journal("config.changed")
+    assert (change["what"], change["by"], change["name"]) == ("delegation", "vedette#anna", said["id"])
+
+
+async def test_audience_is_another_name_for_resources(home: House) -> None:
+    answer = await home.token(**loan(own(home), audience=["appdb", "payments"]))
+    assert answer.json()["resources"] == ["appdb", "payments"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"groups": "admins"}, "invalid_request"),
+        ({"groups": "analysts admins"}, "invalid_request"),
+        ({"resources": "nowhere"}, "invalid_target"),
+        ({"resources": "appdb nowhere"}, "invalid_target"),
+        ({"requested_subject": ""}, "invalid_request"),
+        ({"requested_subject": "local:root"}, "invalid_request"),
+        ({"requested_subject": "Root"}, "invalid_request"),
+        ({"requested_subject": "a b"}, "invalid_request"),
+        ({"requested_subject": "vdt_abcdefgh"}, "invalid_request"),
+        ({"subject_token": "x.y.z"}, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
+        ({"subject_token_type": ""}, "invalid_request"),
+        ({"actor_token": "x"}, "invalid_request"),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+        ({"client_id": "nobody"}, "invalid_client"),
+        ({"ttl": "forever"}, "invalid_request"),
+    ],
+)
+async def test_nobody_lends_what_is_not_theirs(home: House, change: dict[str, str], error: str) -> None:
+    answer = await home.token(**loan(own(home)) | change)
+    assert answer.json()["error"] == error, answer.text
+    assert home.journal("token.issued") == []
+    assert len(home.refusals()) == 1
+
+
+async def test_agents_do_not_lend_on(home: House) -> None:
+    lent = (await home.token(**loan(own(home)))).json()["access_token"]
+    assert (await home.token(**loan(lent, "other"))).json()["error"] == "invalid_request"
+    agent = own(home, "bot", Kind.AGENT)
+    assert (await home.token(**loan(agent, "other"))).json()["error"] == "invalid_request"
+    acting = own(home, "ci", Kind.SERVICE, actor="anna")
+    assert (await home.token(**loan(acting, "other"))).json()["error"] == "invalid_request"
+
+
+async def test_a_loan_of_some_resources_cannot_grow(home: House) -> None:
+    narrow = own(home, resources=["appdb"])
+    said = (await home.token(**loan(narrow))).json()
+    assert said["resources"] == ["appdb"]
+    assert (await home.token(**loan(narrow, resources="payments"))).json()["error"] == "invalid_target"
+
+
+async def test_names_that_are_somebodys_cannot_be_lent_to(home: House) -> None:
+    await home.person("bert")
+    await home.account("ci")
+    await home.account("robot", Kind.AGENT, owner="somebody")
+    own(home, "bot", Kind.AGENT)
+    issued = home.app.tokens.issue("bot", Kind.AGENT, [], 600, now=time.time())
+    await home.app.store.tokens.add(issued.record)
+    for taken in ("bert", "ci", "robot", "bot"):
+        answer = await home.token(**loan(own(home), taken))
+        assert answer.json()["error"] == "invalid_request", taken
+    await home.account("mine", Kind.AGENT, owner="anna")
+    assert (await home.token(**loan(own(home), "mine"))).status_code == 200
+
+
+async def test_a_name_that_a_policy_trusts_cannot_be_borrowed(tmp_path: Path) -> None:
+    rules = [{"allow": {"effects": ["read"]}}]
+    policies = [
+        {"name": "everybody", "who": {"subjects": ["*"]}, "rules": rules},
+        {"name": "by-name", "who": {"subjects": ["deployer"]}, "rules": rules},
+        {"name": "with-group", "who": {"subjects": ["writer"], "groups": ["analysts"]}, "rules": rules},
+    ]
+    async with house(tmp_path, policies=policies) as home:
+        assert (await home.token(**loan(own(home), "deployer"))).json()["error"] == "invalid_request"
+        assert (await home.token(**loan(own(home), "writer"))).status_code == 200
+        assert (await home.token(**loan(own(home), "other"))).status_code == 200
+
+
+async def test_a_loan_lasts_half_a_day_at_most(home: House) -> None:
+    assert (await home.token(**loan(own(home)))).json()["expires_in"] == 3600
+    assert (await home.token(**loan(own(home), ttl="99999999"))).json()["expires_in"] == 12 * 3600
