@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from tests.api.conftest import Client, Office
 from vedette.journal import read
@@ -12,6 +13,10 @@ from vedette.sql.catalog import Catalog, Relation
 
 def kinds(office: Office) -> list[str]:
     return [entry.kind for entry in read(office.journal.folder) if not entry.kind.startswith("journal.")]
+
+
+def changes(office: Office) -> list[dict[str, Any]]:
+    return [entry.body for entry in read(office.journal.folder) if entry.kind == "config.changed"]
 
 
 async def test_sessions(client: Client, office: Office) -> None:
@@ -145,7 +150,13 @@ async def test_tokens(client: Client, office: Office) -> None:
     assert office.revocations.ids == {name}
     again = await client.ask("admin", "POST", f"/tokens/{name}/revoke", json={})
     assert again.status_code == 409
-    assert kinds(office)[:2] == ["token.issued", "token.revoked"]
+    assert kinds(office) == ["token.issued", "config.changed", "token.revoked", "config.changed"]
+    first, second = changes(office)
+    after = {"subject": "bot-7", "kind": "agent", "groups": ["a", "b"], "actor": "ada"}
+    assert (first["by"], first["what"], first["name"]) == ("vedette#ada", "token", name)
+    assert first["after"].items() >= after.items()
+    assert ("before" in first, "after" in second) == (False, False)
+    assert second["before"] == first["after"]
     assert text not in "".join(str(entry.body) for entry in read(office.journal.folder))
 
 
@@ -185,8 +196,33 @@ async def test_keys(client: Client, office: Office) -> None:
     assert (await client.ask("admin", "POST", f"/keys/{made['id']}/revoke", json={})).status_code == 200
     answer = await client.get("/api/v1/self", headers={"Authorization": f"Bearer {made['key']}"})
     assert (answer.status_code, answer.json()["code"]) == (401, "identity.revoked")
-    assert kinds(office) == ["key.issued", "key.revoked"]
+    assert kinds(office) == ["key.issued", "config.changed", "key.revoked", "config.changed"]
+    first, second = changes(office)
+    assert first["after"]["groups"] == ["auditors"]
+    assert second["before"] == first["after"]
     assert made["key"] not in "".join(str(entry.body) for entry in read(office.journal.folder))
+
+
+async def test_a_key_gets_other_groups(client: Client, office: Office) -> None:
+    wish = {"name": "ci", "subject": "ci-bot", "groups": ["a", "b"]}
+    name = (await client.ask("admin", "POST", "/keys", json=wish)).json()["id"]
+    answer = await client.ask("admin", "POST", f"/keys/{name}/groups", json={"groups": ["c", "b"]})
+    assert (answer.status_code, answer.json()["groups"]) == (200, ["b", "c"])
+    assert office.reviews == 1
+    last = changes(office)[-1]
+    assert (last["by"], last["before"], last["after"]) == (
+        "vedette#ada", {"groups": ["a", "b"]}, {"groups": ["b", "c"]},
+    )  # fmt: skip
+    for groups in (["a\n"], [""], ["x"] * 201):
+        bad = await client.ask("admin", "POST", f"/keys/{name}/groups", json={"groups": groups})
+        assert bad.status_code == 422, groups
+    assert (await client.ask("admin", "POST", "/keys/none/groups", json={"groups": []})).status_code == 404
+    await client.ask("admin", "POST", f"/keys/{name}/revoke", json={})
+    many = len(changes(office))
+    void = await client.ask("admin", "POST", f"/keys/{name}/groups", json={"groups": []})
+    assert len(changes(office)) == many, "what does not happen is not on record"
+    assert (void.status_code, void.json()["code"]) == (409, "key.revoked")
+    assert (await client.ask("auditor", "GET", "/keys")).json()["items"][0]["groups"] == ["b", "c"]
 
 
 async def test_without_a_journal_nothing_is_given_and_revoking_still_works(

@@ -37,6 +37,7 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("GET", "/keys", None, READ),
     ("POST", "/keys", {"name": "x", "subject": "x"}, RULE),
     ("POST", "/keys/{key}/groups", {"groups": []}, RULE),
+    ("POST", "/keys/{key}/groups", {"groups": []}, RULE),
     ("POST", "/keys/{key}/revoke", {}, RULE),
     ("GET", "/policy", None, READ),
     ("POST", "/policy/explain", {"resource": "appdb", "text": "SELECT 1"}, READ),

@@ -8,10 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from vedette.api import changes
 from vedette.api.access import Admin, Here, Reader
+from vedette.api.context import Gateway
 from vedette.api.problems import ProblemError, not_found
-from vedette.api.tokens import MAX_LISTED, Revoked, Why, recording, reserved, said
+from vedette.api.tokens import MAX_LISTED, Revoked, Why, reserved, said
+from vedette.identity import IdentityError
 from vedette.identity import keys as identity_keys
+from vedette.identity.claims import names
+from vedette.identity.keys import KeyRecord
 from vedette.model import Kind
 from vedette.store.keys import KeyRow
 from vedette.trail import events
@@ -58,6 +63,14 @@ class Wish(BaseModel):
     ttl: float | None = Field(default=None, gt=0, le=3650 * 86400)
 
 
+class Groups(BaseModel):
+    """All the groups that it is in from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    groups: list[str] = Field(max_length=200)
+
+
 @router.get("")
 async def list_keys(who: Reader, here: Here, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200) -> Keys:
     """API keys."""
@@ -90,21 +103,67 @@ async def create_key(who: Admin, here: Here, wish: Wish) -> NewKey:
             expires=None if record.expires is None else float(record.expires), by=who.principal.id,
         )
     )  # fmt: skip
+    changes.record(here, who, "key", record.prefix, None, _facts(record))
     await here.store.keys.add(record)
     return NewKey(key=secret.reveal(), **shown(KeyRow(record, None, None)).model_dump())
+
+
+@router.post("/{key}/groups")
+async def regroup_key(who: Admin, here: Here, key: str, groups: Groups) -> Key:
+    """Give a key other groups, by its prefix. Sessions that had a group which is not among them end."""
+    record = await here.store.keys.by_prefix(key)
+    if record is None:
+        raise not_found("key")
+    if record.revoked:
+        raise _void()
+    try:
+        chosen = names(groups.groups, "the key's groups")
+    except IdentityError as error:
+        raise ProblemError(422, "request.invalid", error.reason) from None
+    before, after = {"groups": tuple(sorted(record.groups))}, {"groups": tuple(sorted(chosen))}
+    changes.record(here, who, "key", key, before, after)
+    if not await here.store.keys.regroup(key, chosen):
+        raise _void()
+    here.review()
+    return await _key(here, key)
 
 
 @router.post("/{key}/revoke")
 async def revoke_key(who: Admin, here: Here, key: str, why: Why) -> Revoked:
     """Make a key void from now on, by its prefix; its sessions end."""
-    if await here.store.keys.by_prefix(key) is None:
+    record = await here.store.keys.by_prefix(key)
+    if record is None:
         raise not_found("key")
-    now = time.time()
-    recorded = recording(here, events.KeyRevoked(at=now, key=key, by=who.principal.id, reason=why.reason))
+    if record.revoked:
+        raise _void()
+    now, by = time.time(), who.principal.id
+    recorded = changes.recorded(
+        here,
+        events.KeyRevoked(at=now, key=key, by=by, reason=why.reason),
+        events.ConfigChanged(at=now, by=by, what="key", name=key, before=_facts(record)),
+    )
     if not await here.store.keys.revoke(key, now):
-        raise ProblemError(409, "key.revoked", "this key was revoked before")
+        raise _void()
     here.revocations.add(key)
     return said(Revoked(id=key), recorded=recorded)
+
+
+async def _key(here: Gateway, key: str) -> Key:
+    for row in await here.store.keys.all():
+        if row.record.prefix == key:
+            return shown(row)
+    raise not_found("key")
+
+
+def _void() -> ProblemError:
+    return ProblemError(409, "key.revoked", "this key was revoked before")
+
+
+def _facts(record: KeyRecord) -> changes.Facts:
+    return changes.credential(
+        subject=record.subject, kind=record.kind, groups=record.groups,
+        expires=None if record.expires is None else float(record.expires),
+    ) | {"name": record.name}  # fmt: skip
 
 
 def shown(row: KeyRow) -> Key:

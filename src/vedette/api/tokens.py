@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from vedette.api import changes
 from vedette.api.access import Admin, Here, Reader
-from vedette.api.context import Gateway
 from vedette.api.problems import ProblemError, not_found
 from vedette.folder import OPERATOR
+from vedette.identity.tokens import TokenRecord
 from vedette.model import Kind
 from vedette.store.tokens import TokenRow
 from vedette.trail import events
@@ -118,6 +119,7 @@ async def issue_token(who: Admin, here: Here, wish: Wish) -> NewToken:
             note=wish.note,
         )
     )  # fmt: skip
+    changes.record(here, who, "token", record.id, None, _facts(record))
     await here.store.tokens.add(record, wish.note)
     return NewToken(token=issued.text, **shown(TokenRow(record, wish.note, None)).model_dump())
 
@@ -125,24 +127,28 @@ async def issue_token(who: Admin, here: Here, wish: Wish) -> NewToken:
 @router.post("/{token}/revoke")
 async def revoke_token(who: Admin, here: Here, token: str, why: Why) -> Revoked:
     """Make a token void from now on; its sessions end."""
-    if await here.store.tokens.get(token) is None:
+    row = await here.store.tokens.get(token)
+    if row is None:
         raise not_found("token")
-    now = time.time()
-    event = events.TokenRevoked(at=now, token=token, by=who.principal.id, reason=why.reason)
-    recorded = recording(here, event)
+    if row.revoked is not None:
+        raise ProblemError(409, "token.revoked", "this token was revoked before")
+    now, by = time.time(), who.principal.id
+    recorded = changes.recorded(
+        here,
+        events.TokenRevoked(at=now, token=token, by=by, reason=why.reason),
+        events.ConfigChanged(at=now, by=by, what="token", name=token, before=_facts(row.record)),
+    )
     if not await here.store.tokens.revoke(token, now):
         raise ProblemError(409, "token.revoked", "this token was revoked before")
     here.revocations.add(token)
     return said(Revoked(id=token), recorded=recorded)
 
 
-def recording(here: Gateway, event: events.Event) -> bool:
-    """Write *event*; False where there is no record. For what takes away: that is done all the same."""
-    try:
-        here.journal.record(event)
-    except OSError:
-        return False
-    return True
+def _facts(record: TokenRecord) -> changes.Facts:
+    return changes.credential(
+        subject=record.subject, kind=record.kind, groups=record.groups, expires=float(record.expires),
+        actor=record.actor, owner=record.owner, resources=record.resources,
+    )  # fmt: skip
 
 
 def said(revoked: Revoked, *, recorded: bool) -> Revoked:

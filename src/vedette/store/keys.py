@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,12 @@ class Keys:
         change = update(_T).where(_T.c.prefix == prefix, _T.c.revoked.is_(None)).values(revoked=now)
         async with self._database.writing() as connection:
             return (await connection.execute(change)).rowcount == 1
+
+    async def regroup(self, prefix: str, groups: Iterable[str]) -> bool:
+        """Give a key other groups; False where there is none, or it is void."""
+        change = update(_T).where(_T.c.prefix == prefix, _T.c.revoked.is_(None))
+        async with self._database.writing() as connection:
+            return (await connection.execute(change.values(groups=sorted(groups)))).rowcount == 1
 
     async def used(self, prefix: str, now: float) -> None:
         """Note that a key was used. Written once a minute at most, so that logins do not queue."""
