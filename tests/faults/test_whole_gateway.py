@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from tests.conformance.faults import Fault, full_disk
 from tests.conformance.kits import ENGINES, staged, until
+from tests.conformance.talk_postgres import LoginFailed
 from tests.testbed.gateway import Gateway, Upstream, serving, write
 from tests.testbed.processes import PATIENCE_SECONDS
 from vedette.journal import keys as journal_keys
@@ -75,6 +77,22 @@ async def test_a_reload_while_the_disk_is_full_happens_once_there_is_room(tmp_pa
         set_fault(Fault())
         await until(lambda: stage.app.settings.policies.hash != before)
         assert len(stage.journal("policy.loaded")) == 1
+
+
+async def test_a_fault_of_our_own_leaves_nobody_waiting(tmp_path, caplog):
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    async with staged(ENGINES["postgres"], tmp_path) as stage, asyncio.timeout(PATIENCE_SECONDS):
+        caller = await stage.caller()
+        (backend,) = stage.app.engine.backends.values()
+        dial, backend.dial = backend.dial, broken
+        with pytest.raises(LoginFailed):
+            await stage.caller()
+        backend.dial = dial
+        assert "a fault in the gateway" in caplog.text
+        assert await caller.act("read") == "", "it was that caller's alone"
+        await caller.close()
 
 
 @pytest.mark.live

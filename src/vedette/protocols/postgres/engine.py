@@ -187,6 +187,9 @@ class Engine:
             await wire.last_words(fatal)
         except Gone:
             wire.close()
+        except Exception:
+            wire.close()  # the fault is ours: nobody is left waiting for an answer
+            raise
 
     async def _session(self, backend: Backend, login: Login, wire: Wire, address: str, moment: int) -> None:
         limits, live, resource = self._shared.limits(), self._shared.live, backend.resource
