@@ -1,0 +1,96 @@
+"""One program with its arguments, as the tables of programs see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vedette.model import Effect
+from vedette.shell.notes import Notes, shown
+from vedette.shell.scope import ANY, Arg, Scope
+
+_HOST = re.compile(r"[A-Za-z0-9._:%*-]{1,253}\Z", re.ASCII)
+
+
+class Runs(Protocol):
+    """What reads commands inside commands."""
+
+    notes: Notes
+
+    def program(self, args: Sequence[Arg], scope: Scope, stdin: str | None = None) -> None: ...
+    def script(self, text: str, scope: Scope, args: Sequence[Arg] = ()) -> None: ...
+
+
+@dataclass(slots=True)
+class Call:
+    """*stdin* is the text that stands in a here-document, None where it is anything else."""
+
+    name: str
+    args: tuple[Arg, ...]
+    scope: Scope
+    runs: Runs
+    stdin: str | None = None
+
+    @property
+    def notes(self) -> Notes:
+        return self.runs.notes
+
+    def unknown(self, reason: str) -> None:
+        self.notes.unknown(f"{self.name}: {reason}")
+
+    def file(self, effect: Effect, text: str, *, tree: bool = False) -> None:
+        self.notes.file(effect, text, self.scope.folder, tree=tree)
+
+    def read(self, text: str, *, tree: bool = False) -> None:
+        self.file(Effect.READ, text, tree=tree)
+
+    def write(self, text: str) -> None:
+        self.file(Effect.WRITE, text)
+
+    def touch(self, effect: Effect, name: str) -> None:
+        self.notes.touch(effect, shown(name))
+
+    def host(self, effect: Effect, host: str, port: str) -> None:
+        """*host* may hold what is not known; *port* is its number as text, or ``*``."""
+        name = shown(host).strip("[]").lower().rstrip(".")
+        if not _HOST.match(name):
+            name = "*"
+        if re.fullmatch(r"[0-9.]+|0x[0-9a-f.x]+", name):
+            name = _address(name)
+        port = port if port.isdigit() and len(port) < 6 else "*"
+        self.notes.hosts[f"{name}:{port}"] = None
+        self.notes.touch(effect, f"host:{name}:{port}")
+
+    def run(self, args: Sequence[Arg], *, stdin: str | None = None, scope: Scope | None = None) -> None:
+        self.runs.program(tuple(args), self.scope if scope is None else scope, stdin)
+
+    def script(self, text: str, *, args: Sequence[Arg] = (), fresh: bool = True) -> None:
+        """Commands in a text. *fresh*: in a shell of their own, which knows no variables of this one."""
+        if ANY in text:
+            self.unknown("a script that is put together at run time")
+            return
+        scope = self.scope
+        if fresh:
+            scope = Scope(folder=self.scope.folder, strange=self.scope.strange, inside=self.scope.inside)
+        self.runs.script(text, scope, args)
+
+
+def _address(text: str) -> str:
+    """An address in the usual four parts, however it is written. Source: inet_aton(3)."""
+    try:
+        parts = [
+            int(part, 16 if part[:2] == "0x" else 8 if part[:1] == "0" else 10) for part in text.split(".")
+        ]
+    except ValueError:
+        return text
+    if not 1 <= len(parts) <= 4 or any(part > 255 for part in parts[:-1]):
+        return text
+    last = parts[-1]
+    if last >= 1 << 8 * (5 - len(parts)):
+        return text
+    value = last
+    for place, part in enumerate(parts[:-1]):
+        value |= part << 8 * (3 - place)
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))

@@ -1,0 +1,81 @@
+"""What is collected while a command is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vedette.model import Effect, Touch
+from vedette.shell.facts import NOTHING, Facts
+from vedette.shell.paths import nowhere, path
+from vedette.shell.scope import HOME, PLAIN
+from vedette.shell.tree import Unreadable
+
+MAX_STEPS = 20_000
+MAX_TOUCHES = 2_000
+
+
+@dataclass(slots=True)
+class Notes:
+    touches: dict[Touch, None] = field(default_factory=dict)
+    programs: dict[str, None] = field(default_factory=dict)
+    mentions: dict[str, None] = field(default_factory=dict)
+    hosts: dict[str, None] = field(default_factory=dict)
+    reason: str = ""
+    commands: int = 0
+    elevated: bool = False
+    background: bool = False
+    steps: int = 0
+
+    def step(self) -> None:
+        """Counts work. Raises Unreadable when it is too much."""
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Unreadable("a command that takes too many steps to read")
+
+    def touch(self, effect: Effect, name: str = "", *, implied: bool = False) -> None:
+        """*name* with its kind before it; one that holds ``*`` is not wholly known."""
+        resolved = "*" not in name and not name.startswith("file:~") and not name.startswith("program:~")
+        self.touches[Touch(effect, name, resolved, implied)] = None
+        if len(self.touches) > MAX_TOUCHES:
+            raise Unreadable("a command that touches too many things")
+
+    def unknown(self, reason: str) -> None:
+        self.touches[Touch(Effect.UNKNOWN)] = None
+        self.reason = self.reason or shown(reason)
+
+    def file(self, effect: Effect, text: str, folder: str | None, *, tree: bool = False) -> None:
+        """*tree*: and all that is below it."""
+        name = path(text, folder)
+        if nowhere(name):
+            return
+        self.touch(effect, f"file:{name}")
+        if tree:
+            self.touch(effect, f"file:{name.rstrip('/')}/*")
+
+    def start(self, text: str, folder: str | None) -> None:
+        """A program of which it is not known what it does."""
+        self.touch(Effect.EXECUTE, f"program:{path(text, folder) if '/' in text else shown(text)}")
+
+    def mention(self, text: str, folder: str | None) -> None:
+        """A path handed to a program of which it is not known what it does with it."""
+        name = path(text, folder)
+        self.mentions[name] = None
+        self.touch(Effect.READ, f"file:{name}", implied=True)
+
+    def facts(self) -> Facts:
+        something = any(not touch.implied for touch in self.touches)
+        return Facts(
+            touches=(*self.touches, *(() if something else (NOTHING,))),
+            programs=tuple(self.programs),
+            reason=self.reason,
+            mentions=tuple(self.mentions),
+            hosts=tuple(self.hosts),
+            commands=self.commands,
+            elevated=self.elevated,
+            background=self.background,
+        )
+
+
+def shown(text: str) -> str:
+    """*text* with what is not known in it as ``*``."""
+    return "".join("*" if char >= PLAIN else "~" if char == HOME else char for char in text[:300])

@@ -1,0 +1,59 @@
+"""The name of a file as an object: whole, without ``.`` and ``..``, ``*`` for what is not known."""
+
+from __future__ import annotations
+
+import re
+
+from vedette.shell.scope import ANY, HOME, PLAIN
+
+# What everybody has open, or what is nobody's: reading or writing it does nothing to anything.
+NOWHERE = frozenset(
+    {
+        f"/dev/{name}"
+        for name in ("null", "zero", "full", "stdin", "stdout", "stderr", "tty", "random", "urandom")
+    }
+)
+_DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/[0-9*]+\Z")
+_ROOT = re.compile(r"/proc/[^/]+(?:/task/[^/]+)?/root(?=/|\Z)")
+_FOLDER = re.compile(r"/proc/[^/]+(?:/task/[^/]+)?/cwd(?=/|\Z)")
+
+
+def path(text: str, folder: str | None) -> str:
+    """The file that *text* names in *folder*: ``/etc/passwd``, ``~/notes``, ``*/notes`` where unknown.
+
+    ``..`` is taken by its letters: where links lead cannot be seen in a text.
+    """
+    if text.startswith(HOME):
+        whole = "~" + text[1:]
+    elif text.startswith(("/", ANY, PLAIN)):
+        whole = text if text.startswith("/") or folder is None else f"{ANY}{text}"
+    else:
+        whole = f"{ANY if folder is None else folder}/{text}"
+    whole = whole.replace(HOME, ANY).replace(PLAIN, ANY)
+    found = _normal(whole)
+    found = _FOLDER.sub("*", _ROOT.sub("", found)) or "/"
+    return re.sub(r"\*+", "*", found)
+
+
+def _normal(whole: str) -> str:
+    parts: list[str] = []
+    absolute = whole.startswith("/")
+    lost = False
+    for part in whole.split("/"):
+        if part in ("", "."):
+            continue
+        if part != "..":
+            parts.append(part)
+        elif parts and ANY not in parts[-1] and not parts[-1].startswith("~"):
+            parts.pop()
+        elif parts or not absolute:
+            # Up from what is not known (or from a home): anywhere.
+            parts, absolute, lost = [], False, True
+    if lost:
+        return "/".join(["*", *parts]).replace(ANY, "*")
+    return (("/" if absolute else "") + "/".join(parts)).replace(ANY, "*") or "/"
+
+
+def nowhere(name: str) -> bool:
+    """Whether touching the file *name* touches nothing."""
+    return name in NOWHERE or bool(_DESCRIPTOR.match(name))

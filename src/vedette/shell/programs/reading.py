@@ -1,0 +1,236 @@
+"""Programs that read files or the system and do nothing else, save by the options that are listed here.
+
+Source: the manual pages of GNU coreutils 9, util-linux 2.38, procps 4, iproute2 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from vedette.model import Effect
+from vedette.shell.call import Call
+from vedette.shell.options import Spec, plain, spec, split
+
+_SUMS = spec("read", flag="-c --check")
+_ZIPPED = spec("read", unknown="-S --suffix --use-compress-program")
+
+SPECS: Mapping[str, Spec] = {
+    "cat": spec("read"),
+    "tac": spec("read", text="-s --separator"),
+    "nl": spec("read", text="-b -d -f -h -i -l -n -s -v -w"),
+    "head": spec("read", text="-n --lines -c --bytes"),
+    "tail": spec("read", text="-n --lines -c --bytes -s --sleep-interval --pid --max-unchanged-stats"),
+    "wc": spec("read", read="--files0-from", text="--total"),
+    "od": spec("read", text="-A -j -N -S -t -w"),
+    "hexdump": spec("read", text="-e -n -s", read="-f"),
+    "hd": spec("read", text="-e -n -s", read="-f"),
+    "strings": spec("read", text="-n -t -e -s", read="-T"),
+    "stat": spec("read", text="-c --format --printf --cached"),
+    "file": spec("read", text="-F -P -e", read="-f --files-from -m --magic-file", unknown="-C --compile"),
+    "cut": spec("read", text="-b -c -d -f --bytes --characters --delimiter --fields --output-delimiter"),
+    "paste": spec("read", text="-d --delimiters"),
+    "comm": spec("read", text="--output-delimiter"),
+    "cmp": spec("read", text="-i -n"),
+    "diff": spec(
+        "tree", text="-U -C -W -x -I -F -D --label --color --width", read="-X --from-file --to-file"
+    ),
+    "md5sum": _SUMS,
+    "sha1sum": _SUMS,
+    "sha224sum": _SUMS,
+    "sha256sum": _SUMS,
+    "sha384sum": _SUMS,
+    "sha512sum": _SUMS,
+    "b2sum": spec("read", text="-l --length"),
+    "cksum": spec("read", text="-a --algorithm -l --length"),
+    "sum": spec("read"),
+    "base64": spec("read", text="-w --wrap"),
+    "base32": spec("read", text="-w --wrap"),
+    "basenc": spec("read", text="-w --wrap"),
+    "fold": spec("read", text="-w --width"),
+    "fmt": spec("read", text="-w -g -p"),
+    "expand": spec("read", text="-t --tabs"),
+    "unexpand": spec("read", text="-t --tabs"),
+    "rev": spec("read"),
+    "join": spec("read", text="-a -e -j -o -t -v -1 -2"),
+    "column": spec("read", text="-s -o -c -N -H -R -T -O -E -W --table-columns"),
+    "sort": spec(
+        "read",
+        text="-k --key -t --field-separator -S --buffer-size --parallel --batch-size --sort",
+        read="--files0-from --random-source",
+        write="-o --output -T --temporary-directory",
+        unknown="--compress-program",
+    ),
+    "tr": spec(),
+    "seq": spec(),
+    "shuf": spec("read", text="-n -i -e", read="--random-source", write="-o --output"),
+    "jq": spec("text", text="--indent", read="-f --from-file -L"),
+    "readlink": spec("text"),
+    "realpath": spec("text", text="--relative-to --relative-base"),
+    "basename": spec("text", text="-s --suffix"),
+    "dirname": spec("text"),
+    "du": spec("tree", text="-d --max-depth -B --block-size -t --exclude", read="-X --files0-from"),
+    "df": spec("text", text="-B --block-size -t -x --output"),
+    "tree": spec("tree", text="-L -P -I --filelimit --charset", write="-o"),
+    "lsblk": spec(text="-o --output -e -I -x"),
+    "lscpu": spec(),
+    "lsmod": spec(),
+    "lspci": spec(),
+    "lsusb": spec(),
+    "blkid": spec(text="-o -s -t", write="-c"),
+    "findmnt": spec(text="-o -t"),
+    "uname": spec(),
+    "uptime": spec(),
+    "free": spec(text="-s -c"),
+    "vmstat": spec(),
+    "iostat": spec(),
+    "mpstat": spec(),
+    "whoami": spec(),
+    "id": spec(),
+    "groups": spec(),
+    "who": spec(),
+    "w": spec(),
+    "last": spec(read="-f --file"),
+    "cal": spec(),
+    "arch": spec(),
+    "nproc": spec(),
+    "tty": spec(),
+    "locale": spec(),
+    "getconf": spec(),
+    "ps": spec(text="-o -O -p -u -U -C -g -G -t --sort --format"),
+    "pgrep": spec(text="-u -U -g -G -P -s -t -d -c", read="-F"),
+    "pstree": spec(),
+    "pidof": spec(),
+    "lsof": spec("text", text="-i -p -u -c -d -s -F -a"),
+    "ss": spec(text="-f -A", write="-D", flag="-n -t -u -l -p -a", mark="-K --kill", read="-F"),
+    "netstat": spec(),
+    "which": spec(),
+    "whereis": spec(),
+    "locate": spec(text="-n -l", read="-d"),
+    "zcat": _ZIPPED,
+    "bzcat": spec("read"),
+    "xzcat": spec("read"),
+    "zstdcat": spec("read"),
+    "yes": spec(),
+    "sleep": spec(),
+    "ldd": spec("unknown"),  # it may run what it looks at (ldd(1), Security)
+    "lsattr": spec("read"),
+    "getfacl": spec("read"),
+    "namei": spec("text"),
+    "factor": spec(),
+    "numfmt": spec(),
+    "cpio": spec("unknown"),
+    "nm": spec("read", unknown="--plugin"),
+    "size": spec("read"),
+    "objdump": spec("read", text="-j -M", flag="-d -h"),
+    "readelf": spec("read", text="-x -p"),
+}
+
+
+def _listing(call: Call) -> None:
+    """ls: names of files, and of all below with -R."""
+    given = split(call, spec("read", text="-I -w -T --ignore --hide --color --sort --time --format -D"))
+    everything = given.has("-R", "--recursive")
+    for text in [arg.text for arg in given.operands] or ["."]:
+        call.read(text, tree=everything)
+
+
+def _environment(call: Call) -> None:
+    """printenv: everything that was given to the session, secrets included."""
+    call.touch(Effect.READ, "system:environment")
+
+
+def _entries(call: Call) -> None:
+    """getent: a database of the system, some of them secret."""
+    for arg in split(call, spec(text="-s -i")).operands[:1]:
+        found = {"passwd", "group", "hosts", "services", "protocols", "networks", "ahosts", "ahostsv4"}
+        if arg.text in found:
+            call.read(f"/etc/{arg.text.removesuffix('v4').removeprefix('a')}")
+        else:
+            call.read(f"/etc/{arg.text}" if arg.known else "/etc/*")
+
+
+def _unique(call: Call) -> None:
+    """uniq: the second operand is written."""
+    given = split(call, spec("read", text="-f -s -w --skip-fields --skip-chars --check-chars"))
+    for place, arg in enumerate(given.operands):
+        if arg.several:
+            call.unknown("files to read and to write that are not known")
+        call.file(Effect.WRITE if place else Effect.READ, arg.text)
+
+
+def _hexadecimal(call: Call) -> None:
+    given = split(call, spec("read", text="-c -cols -g -l -len -s -seek -o", closed=False))
+    for place, arg in enumerate(given.operands):
+        if arg.several or any(name == "-r" for name, _ in given.options):
+            call.unknown("files to read and to write that are not known")
+        call.file(Effect.WRITE if place else Effect.READ, arg.text)
+
+
+def _date(call: Call) -> None:
+    given = split(call, spec(text="-d --date -I", read="-f --file -r --reference", mark="-s --set"))
+    if given.has("-s", "--set") or any(not arg.text.startswith("+") for arg in given.operands):
+        call.touch(Effect.CONFIGURE, "system:clock")
+
+
+def _hostname(call: Call) -> None:
+    given = split(call, spec(read="-F --file", mark="-b"))
+    if given.operands or given.has("-b", "-F", "--file"):
+        call.touch(Effect.CONFIGURE, "system:hostname")
+
+
+def _messages(call: Call) -> None:
+    given = split(call, spec(text="-l -f -n -s --level --facility --time-format", read="-F --file"))
+    if given.has("-C", "--clear", "-c", "--read-clear", "-n", "-D", "-E"):
+        call.touch(Effect.DESTROY, "system:kernel-log")
+    call.touch(Effect.READ, "system:kernel-log")
+
+
+def _journal(call: Call) -> None:
+    marks = "--vacuum-size --vacuum-time --vacuum-files --rotate --flush --relinquish-var --setup-keys"
+    given = split(
+        call,
+        spec(
+            text=f"-u --unit -n --lines -S --since -U --until -p --priority -o --output -t -b -g --grep -F "
+            f"--identifier --user-unit {marks}",
+            read="--file -D --directory --root",
+            write="--cursor-file",
+        ),
+    )
+    if given.has(*marks.split()):
+        call.touch(Effect.DESTROY, "system:journal")
+    call.touch(Effect.READ, "system:journal")
+
+
+def _address(call: Call) -> None:
+    """ip: showing is reading, the rest is configuring; some of it runs programs."""
+    given = split(call, spec(text="-f -family -b -batch -n -netns -rc"))
+    words = [arg.text for arg in given.operands]
+    names = {name for name, _ in given.options}
+    if names - {"-4", "-6", "-s", "-d", "-o", "-j", "-p", "-c", "-r", "-h", "-b", "-i", "-e", "-f"} or any(
+        arg.several for arg in call.args
+    ):
+        call.unknown("options that are not known here")
+    if names & {"-b", "-n"} and not names <= {"-b", "-r", "-i", "-e", "-f"}:
+        call.unknown("a batch, or another network")
+    if "exec" in words:
+        call.unknown("programs in other networks")
+    if len(words) > 1 and words[1] not in ("show", "list", "ls", "sh", "s", "get", "help", "lst"):
+        call.touch(Effect.CONFIGURE, "system:network")
+
+
+PROGRAMS: Mapping[str, Callable[[Call], None]] = {
+    **{name: partial(plain, wanted=wanted) for name, wanted in SPECS.items()},
+    "ls": _listing,
+    "dir": _listing,
+    "vdir": _listing,
+    "printenv": _environment,
+    "getent": _entries,
+    "uniq": _unique,
+    "xxd": _hexadecimal,
+    "date": _date,
+    "hostname": _hostname,
+    "dmesg": _messages,
+    "journalctl": _journal,
+    "ip": _address,
+}
