@@ -15,11 +15,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command by its full name."""
+    """Every command for people, by its full name."""
 
     def below(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         for word, inner in getattr(command, "commands", {}).items():
-            yield from below(inner, f"{name} {word}".strip())
+            if not inner.hidden:
+                yield from below(inner, f"{name} {word}".strip())
         if not hasattr(command, "commands"):
             yield name, command
 

@@ -13,6 +13,7 @@ from vedette.cli import (
     audit,
     check,
     connect,
+    delegate,
     demo,
     keys,
     login,
@@ -22,6 +23,7 @@ from vedette.cli import (
     serve,
     sessions,
     tokens,
+    tools,
     verify,
     version,
     whoami,
@@ -42,6 +44,8 @@ login.add(app)
 whoami.add(app)
 connect.add(app)
 run.add(app)
+delegate.add(app)
+tools.add(app)
 check.add(app)
 serve.add(app)
 demo.add(app)

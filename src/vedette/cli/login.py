@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,7 +43,10 @@ def login(
     ] = False,
     name: As = None,
     client_id: Annotated[
-        str | None, typer.Option("--client-id", help="The client. [default: the gateway's]")
+        str | None,
+        typer.Option(
+            "--client-id", help="The client, or the service account. [default: --as, or the gateway's]"
+        ),
     ] = None,
     secret_env: Annotated[
         str | None, typer.Option(help=f"A variable with the secret, read at each use. [default: {SECRET}]")
@@ -50,6 +54,9 @@ def login(
     secret_file: Annotated[str | None, typer.Option(help="A file with the secret, read at each use.")] = None,
     issuer: Annotated[str | None, typer.Option(help="Which issuer, where there are several.")] = None,
     scope: Annotated[str | None, typer.Option(help="Scopes to ask for, with spaces.")] = None,
+    audience: Annotated[
+        str | None, typer.Option(help="For whom the token is to be. [default: what the gateway says]")
+    ] = None,
     postgres: Annotated[
         str | None, typer.Option(help="HOST:PORT of its PostgreSQL listener. [default: what it says]")
     ] = None,
@@ -76,12 +83,17 @@ def login(
     if with_token:
         found = Login(**base, **_token())
     else:
-        provider = _provider(there, issuer, client_id if client_credentials else None)
-        wanted = (client_id or provider.client, scope)
+        account = (client_id or name) if client_credentials else None
+        provider = _provider(there, issuer, account)
+        if audience is not None:
+            provider = replace(provider, audience=audience)
         if client_credentials:
-            found = Login(**base, **_credentials(web, provider, *wanted, secret_env, secret_file))
+            if account is None:
+                raise Failure("which service account?", "name it: --client-id, or --as", code=USAGE)
+            found = Login(**base, **_credentials(web, provider, account, scope, secret_env, secret_file))
         else:
-            found = Login(**base, **_person(web, provider, *wanted, device=device))
+            client = client_id or provider.client
+            found = Login(**base, **_person(web, provider, client, scope, device=device))
     _finish(web, found, as_json=as_json)
 
 
@@ -111,8 +123,10 @@ def _provider(there: Front, issuer: str | None, client: str | None) -> Provider:
     from vedette.client.gateway import Provider
 
     known = [each for each in there.providers if issuer in (None, each.issuer)]
-    if len(known) == 1:
-        return known[0]
+    # The built-in issuer is for places without another.
+    first = [each for each in known if not each.builtin] or known
+    if len(first) == 1:
+        return first[0]
     if issuer is not None and client is not None:
         # A service account needs no client of the gateway's; whether the issuer counts, the gateway says.
         return Provider(issuer, client)

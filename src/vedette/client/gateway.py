@@ -36,11 +36,13 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something this principal may reach. *may* says in words what it may do there."""
+    """Something this principal may reach. *may* says in words what it may do there; *address* is where
+    the gateway's listener for it is, empty where the gateway does not say."""
 
     name: str
     protocol: str
     about: str = ""
+    address: str = ""
     may: Mapping[str, Any] | None = None
     said: Mapping[str, Any] | None = None
 
@@ -133,6 +135,7 @@ def _resource(said: object) -> Resource:
     may = said.get("may")
     return Resource(
         name=said["name"], protocol=str(said.get("protocol", "")), about=str(said.get("about", "")),
+        address=str(said.get("address") or ""),
         may=may if isinstance(may, dict) else None, said=said,
     )  # fmt: skip
 

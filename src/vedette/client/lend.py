@@ -96,10 +96,10 @@ def by_exchange(gateway: Gateway, provider: Provider, own: Credential, wish: Wis
 
 
 def exchange(token: str, wish: Wish) -> dict[str, str]:
-    """The form of an exchange (RFC 8693 section 2.1); lists are separated by spaces, as scopes are."""
+    """The form of an exchange (RFC 8693 section 2.1), with the gateway's own parameters: docs/issuer.md."""
     form = {
         "grant_type": EXCHANGE, "subject_token": token, "subject_token_type": ACCESS_TOKEN,
-        "requested_token_type": ACCESS_TOKEN, "subject": wish.agent, "ttl": str(int(wish.ttl)),
+        "requested_token_type": ACCESS_TOKEN, "requested_subject": wish.agent, "ttl": str(int(wish.ttl)),
     }  # fmt: skip
     if wish.groups:
         form["groups"] = " ".join(wish.groups)
