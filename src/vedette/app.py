@@ -14,6 +14,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vedette import __version__
 from vedette.api.server import serve_api
@@ -31,6 +32,7 @@ from vedette.identity.tls import server_context
 from vedette.journal import keys as journal_keys
 from vedette.journal.append import Journal
 from vedette.journal.errors import JournalError
+from vedette.journal.group import GroupCommit
 from vedette.model import Ask, Lifetime, Principal, Resource
 from vedette.policy.decide import SessionPolicy
 from vedette.protocols.lifetime import STOPPING, bounded
@@ -42,6 +44,9 @@ from vedette.store.database import Store
 from vedette.store.follow import Follower
 from vedette.store.tokens import Revocations
 from vedette.trail import events
+
+if TYPE_CHECKING:
+    from vedette.hosts import SshPart
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +79,7 @@ class App:
         self.identity: Identity
         self.live: Live
         self.engine: Engine
+        self.ssh: SshPart | None = None
         self.revocations: Revocations
         self.certificate: CertificateFiles
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,6 +110,8 @@ class App:
             anchor=gateway.journal.anchor,
             worker=WORKER,
         )
+        if gateway.journal.durability == "fsync":
+            GroupCommit(self.journal)
         try:
             await self._open()
         except BaseException:
@@ -141,6 +149,7 @@ class App:
         self.desk = Desk(self.store.holds, self.journal.record, worker=WORKER, shown=shown)
         await self.desk.start()
         self.engine = Engine(self._shared(mask_key), self._backends(settings, {}))
+        self.ssh = self._ssh(mask_key) if settings.gateway.listen.ssh is not None else None
         self._door = self._first_door(self._tls())
         listeners = self._listeners = self._listen()
         self.journal.record(
@@ -156,6 +165,8 @@ class App:
         )
         if "postgres" in listeners:
             self._spawn(self.engine.serve(listeners["postgres"], lambda: self._door))
+        if "ssh" in listeners and self.ssh is not None:
+            self._spawn(self.ssh.serve(listeners["ssh"]))
         if "web" in listeners:
             await self._serve_web(listeners["web"])
 
@@ -212,6 +223,22 @@ class App:
             live=self.live,
         )
 
+    def _ssh(self, mask_key: bytes) -> SshPart:
+        """Hosts behind SSH. Raises OSError where what speaks SSH is not installed."""
+        try:
+            from vedette import hosts
+            from vedette.protocols.ssh import engine as ssh
+        except ImportError as missing:
+            raise OSError("gateway.listen.ssh needs asyncssh; install vedette[ssh]") from missing
+        shared = ssh.Shared(
+            journal=self.journal, desk=self.desk, policy=self.policy_for, clock=time.time,
+            limits=lambda: self.settings.gateway.limits, live=self.live,
+        )  # fmt: skip
+        found = hosts.Hosts(self._logins, mask_key)
+        return hosts.SshPart(
+            shared, found, self.settings, self.identity, self.ssh_authority, self.folder.keys
+        )
+
     def policy_for(self, principal: Principal, resource: Resource) -> SessionPolicy:
         """What the policies in force now say for this principal there."""
         return self.settings.policies.for_session(principal, resource)
@@ -239,7 +266,7 @@ class App:
     def _listen(self) -> dict[str, socket.socket]:
         listen = self.settings.gateway.listen
         found = {}
-        for name, where in (("postgres", listen.postgres), ("web", listen.web)):
+        for name, where in (("postgres", listen.postgres), ("web", listen.web), ("ssh", listen.ssh)):
             if where is not None:
                 found[name] = _bound(where)
                 self.ports[name] = found[name].getsockname()[1]
@@ -379,6 +406,8 @@ class App:
         self.identity.use(issuers)
         self._door = _as_set(self._door, loaded)
         self.engine.reload(backends)
+        if self.ssh is not None:
+            self.ssh.reload(loaded)
         self.live.reload()
         later = restart_needed(self._started, loaded)
         log.info("policy %s is in force", loaded.policies.hash)

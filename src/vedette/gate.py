@@ -29,7 +29,14 @@ class Policy(Protocol):
 
 
 class Journal(Protocol):
-    """*append* returns once the record survives this process; raises OSError where it does not."""
+    """*append* returns once the record survives this process; raises OSError where it does not.
+
+    *on_disk*, where there is one, is awaited before anything passes: it returns once what was
+    appended survives the machine.
+    """
+
+    @property
+    def on_disk(self) -> Callable[[], Awaitable[None]] | None: ...
 
     def append(self, kind: str, body: bytes) -> int: ...
     def append_many(self, records: Iterable[tuple[str, bytes]]) -> int: ...
@@ -75,6 +82,9 @@ class Keep:
     as_said: Callable[[tuple[MaskRule, ...]], bool]
 
 
+_UNRECORDED = Deny(
+    "journal", "the journal cannot be written, so nothing may run", "tell the operator", "journal.unavailable"
+)
 # How many decisions are remembered per session before it starts afresh.
 MAX_DECISIONS = 4096
 
@@ -147,7 +157,8 @@ class Gate:
                 verdict = Allow(verdict.rule, verdict.masks, verdict.limits)
             else:
                 return self._ask_people(ask, decision, verdict, message, check, told, locked)
-        return self._conclude(ask, decision.policy, verdict, message, check)
+        ruled = self._conclude(ask, decision.policy, verdict, message, check)
+        return ruled if self._journal.on_disk is None else self._settled(ruled)
 
     def refuse(self, action: Action, message: bytes, deny: Deny) -> Ruled:
         """Record a refusal that no rule had to speak for: what cannot be read at all."""
@@ -169,8 +180,10 @@ class Gate:
         Put on record what was allowed before, when nothing that the verdict hangs on has changed.
 
         *uses*: like what it is, the message, its text and its parameters. Returns the
-        actions' ids; None where they could not be recorded: then none of them may pass.
+        actions' ids; None where they could not be recorded at once: then none of them may pass.
         """
+        if self._journal.on_disk is not None:
+            return None  # the disk has to be waited for
         at = self._now()
         number = self.actions
         names = []
@@ -248,7 +261,20 @@ class Gate:
             verdict = Deny(
                 hold.rule, "the policy changed while people were asked", "ask again", "approval.void"
             )
-        return self._conclude(ask, decision.policy, verdict, message, check)
+        ruled = self._conclude(ask, decision.policy, verdict, message, check)
+        return ruled if self._journal.on_disk is None else await self._settled(ruled)
+
+    async def _settled(self, ruled: Ruled) -> Ruled:
+        """*ruled* once its record is on the disk; a refusal where that fails."""
+        wait = self._journal.on_disk
+        if wait is None or isinstance(ruled.verdict, Deny):
+            return ruled
+        try:
+            await wait()
+        except OSError:
+            self.denied += 1
+            return Ruled(_UNRECORDED, ruled.action)
+        return ruled
 
     def _conclude(
         self,
@@ -279,12 +305,7 @@ class Gate:
             self._journal.append(*events.encode(event))
         except (OSError, UnicodeError):
             # No record, no passage: an unwritten Allow must not run.
-            verdict = Deny(
-                "journal",
-                "the journal cannot be written, so nothing may run",
-                "tell the operator",
-                "journal.unavailable",
-            )
+            verdict = _UNRECORDED
         if isinstance(verdict, Deny):
             self.denied += 1
         return Ruled(verdict, event.action)

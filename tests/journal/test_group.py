@@ -11,12 +11,18 @@ from vedette.journal.group import GroupCommit
 
 
 async def test_many_share_a_sync(box, monkeypatch):
-    journal = box.open(checkpoint_every=1000)
+    journal = box.open(checkpoint_every=1000, durability="fsync")
     synced = []
     sync = os.fdatasync
     monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(fd) or sync(fd))
-    group = GroupCommit(journal)
-    seqs = await asyncio.gather(*(group.append("action.judged", b'{"v":1}') for _ in range(100)))
+    GroupCommit(journal)
+
+    async def one() -> int:
+        seq = journal.append("action.judged", b'{"v":1}')
+        await journal.on_disk()
+        return seq
+
+    seqs = await asyncio.gather(*(one() for _ in range(100)))
     assert seqs == list(range(2, 102))
     assert len(synced) < 10
     assert len(list(read(box.folder))) == 101
@@ -27,10 +33,10 @@ async def test_a_disk_that_fails_reaches_everybody_who_waits(box, monkeypatch):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "fdatasync", fail)
-    group = GroupCommit(box.open())
-    answers = await asyncio.gather(
-        *(group.append("action.judged", b'{"v":1}') for _ in range(5)), return_exceptions=True
-    )
+    journal = box.open()
+    group = GroupCommit(journal)
+    journal.append("action.judged", b'{"v":1}')
+    answers = await asyncio.gather(*(group.settled() for _ in range(5)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [JournalError] * 5
     with pytest.raises(JournalError, match="disk failed"):
-        await group.append("action.judged", b'{"v":1}')
+        journal.append("action.judged", b'{"v":1}')

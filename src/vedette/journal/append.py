@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Literal, Self
 
@@ -64,6 +64,8 @@ class Journal:
         self._kinds: dict[str, bytes] = {}
         self._torn = False
         self._shut = ""
+        #: Awaited before what was recorded may pass; None where an append has done all there is to do.
+        self.on_disk: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
     def open(
@@ -209,6 +211,11 @@ class Journal:
         if self._shut:
             raise JournalError(self._shut)
         return os.dup(self._fd)
+
+    def leave_syncing_to(self, settled: Callable[[], Awaitable[None]]) -> None:
+        """From here on only write; *settled* waits for the disk."""
+        self._sync = False
+        self.on_disk = settled
 
     def disk_failed(self, error: OSError) -> JournalError:
         """Shut the journal after a failed sync; returns the error to raise."""

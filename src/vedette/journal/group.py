@@ -10,30 +10,31 @@ from vedette.journal.errors import JournalError
 
 
 class GroupCommit:
-    """Appends to a journal (opened with durability ``os``) and waits for the disk, off the loop.
+    """Waits for the disk in the place of a journal of durability ``fsync``, off the loop.
 
     While one fdatasync runs, those who come meanwhile are gathered for the next one, so
-    the cost per action falls as the load rises, and the event loop never waits.
+    the cost per action falls as the load rises, and the event loop never waits. From here
+    on the journal's own calls return once the kernel has the bytes; whoever needs the
+    disk awaits `settled`, which the journal offers as ``on_disk``.
     """
 
     def __init__(self, journal: Journal) -> None:
+        journal.leave_syncing_to(self.settled)
         self._journal = journal
         self._waiting: list[asyncio.Future[None]] = []
         self._running: asyncio.Task[None] | None = None
 
-    async def append(self, kind: str, body: bytes) -> int:
-        """Write one record; returns its sequence number once the disk has it.
+    async def settled(self) -> None:
+        """Returns once everything written before is on the disk.
 
         Raises:
-            JournalError: it is not on record, or the disk failed (the journal is shut then).
+            JournalError: the disk failed (the journal is shut then).
         """
-        seq = self._journal.append(kind, body)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         await done
-        return seq
 
     async def _run(self) -> None:
         try:
