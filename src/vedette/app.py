@@ -25,10 +25,11 @@ from vedette.credentials import Secrets
 from vedette.credentials.keyfile import create_private, read_private
 from vedette.folder import WORKER, Folder
 from vedette.identity import Identity, Issuers, SigningKeys, Tokens, client, fetcher
-from vedette.identity.certificates import CertificateFiles, generated_certificate
+from vedette.identity.certificates import CertificateError, CertificateFiles, generated_certificate
+from vedette.identity.client_certificates import ClientCertificates
 from vedette.identity.recent import RecentKeys
 from vedette.identity.ssh_ca import SshAuthority
-from vedette.identity.tls import server_context
+from vedette.identity.tls import server_context, trust_callers
 from vedette.journal import keys as journal_keys
 from vedette.journal.append import Journal
 from vedette.journal.errors import JournalError
@@ -131,11 +132,13 @@ class App:
         self._http = client()
         self._keys = RecentKeys(self.store.keys)
         self._issuers = Issuers(settings.identity.issuers, fetcher(self._http))
+        self._certificates = ClientCertificates(settings.identity.certificates)
         self.identity = Identity(
             self.tokens,
             self._issuers,
             self._keys,
             is_revoked=self.revocations.is_revoked,
+            certificates=self._certificates,
         )
         self.live = Live(self._terms, self.identity.recheck, self.identity.trusts, time.monotonic)
         mask_key = self._mask_key = _kept_secret(self.folder.keys / "mask.key")
@@ -280,7 +283,22 @@ class App:
             listen = self.settings.gateway.listen
             names = [w.host for w in (listen.postgres, listen.web) if w is not None and w.host not in _ANY]
             self.certificate = generated_certificate(self.folder.tls, names, now=time.time())
-        return server_context(self.certificate, client_ca=tls.ca)
+        context = server_context(self.certificate, client_ca=tls.ca)
+        trust_callers(context, self._certificates.files)
+        if self._certificates.files:
+            self._spawn(self._watch_bundles(context))
+        return context
+
+    async def _watch_bundles(self, context: ssl.SSLContext) -> None:
+        """Trust the authorities of callers as their files change: SPIFFE's do while the gateway runs."""
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            try:
+                if self._certificates.refresh():
+                    trust_callers(context, self._certificates.files)
+                    log.info("the authorities of client certificates were read anew")
+            except CertificateError as problem:
+                log.error("what was trusted before stays: %s", problem)
 
     def _first_door(self, context: ssl.SSLContext) -> Door:
         settings = self.settings

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.config.files import FILE, problems, settings
-from vedette.config.load import unready
+from vedette.config.load import restart_needed, unready
 from vedette.identity import Match
+from vedette.identity.client_certificates import CertificateSettings
+from vedette.model import Kind
 
 
 def issuer(more: str) -> str:
@@ -54,3 +56,62 @@ def test_an_authority_that_is_not_there_is_told_before_the_start(tmp_path: Path)
     found = unready(settings(identity=issuer("ca: /nowhere/ca.pem")), {})
 
     assert ["/nowhere/ca.pem" in problem.message for problem in found] == [True]
+
+
+def test_certificates_of_workloads_and_of_people():
+    found = settings(
+        identity="{certificates: [{ca: spire.pem, trust_domain: example.org, groups: [a]}, {ca: /p.pem, name: people, "
+        "subject: email, subjects: ['*@example.com'], groups_from: organizational_unit, kind: person}]}"
+    ).identity.certificates
+
+    assert found == (
+        CertificateSettings(
+            FILE.parent / "spire.pem", "spiffe://example.org", "example.org", groups=frozenset({"a"})
+        ),
+        CertificateSettings(
+            Path("/p.pem"),
+            "people",
+            None,
+            "email",
+            ("*@example.com",),
+            frozenset(),
+            "organizational_unit",
+            Kind.PERSON,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ("{ca: a}", "a list is needed"),
+        ("[{name: a}]", 'the key "ca" is missing'),
+        ("[{ca: a}]", "a name is needed"),
+        ("[{ca: a, trust_domain: A.b}]", "is no trust domain"),
+        ("[{ca: a, trust_domain: 'spiffe://a'}]", "is no trust domain"),
+        ("[{ca: a, trust_domain: a.b, subject: dns}]", "the subject is the SPIFFE ID"),
+        ("[{ca: a, name: b, subject: serial}]", "serial"),
+        ("[{ca: a, name: b, groups_from: country}]", "country"),
+        ("[{ca: a, name: b, kind: admin}]", "admin"),
+        ("[{ca: a, name: b, subjects: []}]", "an empty list"),
+        ("[{ca: a, name: vedette}]", "the name of an issuer already"),
+        ("[{ca: a, name: b}, {ca: c, name: b}]", "two files of authorities"),
+        ("[{ca: a, name: b, crl: c}]", 'unknown key "crl"'),
+    ],
+)
+def test_certificates_that_make_no_sense_stop_the_load(entries, message):
+    found = problems(identity=f"{{certificates: {entries}}}")
+
+    assert [message in problem.message for problem in found] == [True], found
+
+
+def test_a_bundle_that_is_not_there_is_told_before_the_start():
+    found = unready(settings(identity="{certificates: [{ca: /nowhere/ca.pem, name: b}]}"), {})
+
+    assert ["/nowhere/ca.pem" in problem.message for problem in found] == [True]
+
+
+def test_entries_of_certificates_wait_for_a_restart():
+    before, after = settings(), settings(identity="{certificates: [{ca: a, name: b}]}")
+
+    assert restart_needed(before, after) == ("identity.certificates stays as it is until a restart",)

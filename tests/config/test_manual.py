@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.policy.asks import reading
-from vedette.config import gateway, identity, load, load_cases, resources, summary
+from vedette.config import certificates, gateway, identity, load, load_cases, resources, summary
 from vedette.config.load import SECTIONS, VARIABLES
 from vedette.config.settings import Limits
 from vedette.policy.testing import run
@@ -51,7 +51,8 @@ def test_every_setting_of_the_gateway_is_described() -> None:
 
 
 def test_every_setting_of_identity_is_described() -> None:
-    assert set(rows("identity")) == below("identity", identity.KEYS) | set(identity.ISSUER_KEYS)
+    several = set(identity.ISSUER_KEYS) | set(certificates.KEYS)
+    assert set(rows("identity")) == below("identity", identity.KEYS) | several
 
 
 def test_every_setting_of_a_resource_is_described() -> None:

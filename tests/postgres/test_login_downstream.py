@@ -24,7 +24,17 @@ from vedette.protocols.postgres.login_downstream import (
     read_bearer,
     welcome,
 )
-from vedette.protocols.postgres.login_steps import FindKey, Need, Peek, Proven, Quiet, Rejected, Send, Verify
+from vedette.protocols.postgres.login_steps import (
+    Certified,
+    FindKey,
+    Need,
+    Peek,
+    Proven,
+    Quiet,
+    Rejected,
+    Send,
+    Verify,
+)
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.startup import CancelRequest
 from vedette.protocols.postgres.wire import StuffedBytes
@@ -51,6 +61,7 @@ class Dialogue:
         self.asked: list[object] = []
         self.reject = reject
         self.keys = {"ci": RECORD}
+        self.certified: Principal | Rejected | None = None
         self.reply: Callable[[bytes], bytes] | None = None
         self.outcome: Login | CancelRequest | Refused | None = None
 
@@ -84,6 +95,9 @@ class Dialogue:
                 self.asked.append(step)
                 good = token == TOKEN and self.reject is None
                 return ADA if good else self.reject or Rejected("identity.signature", "nobody made this")
+            case Certified():
+                self.asked.append(step)
+                return self.certified
             case Proven():
                 self.asked.append(step)
                 return self.reject or ADA
@@ -181,6 +195,55 @@ def test_a_bearer_token(how):
     login = Dialogue(opening(**how) + bearer()).let_in()
 
     assert (login.principal, login.method) == (ADA, "oauth")
+
+
+def test_a_certificate_that_speaks_for_somebody_is_asked_nothing_more():
+    talk = Dialogue(opening())
+    talk.certified = ADA
+
+    login = talk.let_in()
+
+    assert (login.principal, login.method, talk.heard) == (ADA, "certificate", b"")
+
+
+def test_a_certificate_that_speaks_for_nobody_is_not_asked_for_a_password():
+    talk = Dialogue(opening() + password(TOKEN))
+    talk.certified = Rejected("identity.certificate", "nobody here")
+
+    refused = talk.refused()
+
+    assert (refused.code, refused.sqlstate) == ("identity.certificate", "28000")
+    assert not any(isinstance(step, Verify) for step in talk.asked)
+
+
+def test_the_name_of_a_key_asks_for_the_key_whatever_certificate_is_there():
+    talk = Dialogue(opening("ci"))
+    talk.certified = ADA
+    with pytest.raises(Ended):
+        talk.run()
+    assert b"SCRAM-SHA-256" in talk.heard
+
+
+def test_who_insists_on_a_token_is_asked_for_one_whatever_certificate_is_there():
+    talk = Dialogue(opening(options="-c vedette.login=token") + password(TOKEN))
+    talk.certified = Rejected("identity.certificate", "nobody here")
+
+    assert talk.let_in().method == "token"
+    assert not any(isinstance(step, Certified) for step in talk.asked)
+
+
+def test_a_token_insisted_on_is_still_asked_for_in_tls_only():
+    talk = Dialogue(opening(options="-c vedette.login=token"), encrypted=False)
+
+    assert talk.refused().code == "login.tls"
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_who_insists_on_a_certificate_is_never_asked_for_a_password(encrypted):
+    talk = Dialogue(opening(options="-c vedette.login=certificate"), encrypted=encrypted, local=True)
+
+    assert talk.refused().code == "login.certificate"
+    assert talk.heard.startswith(b"E")
 
 
 def test_a_token_from_this_machine_needs_no_tls():
@@ -473,7 +536,7 @@ def test_any_bytes_end_in_a_value(said, encrypted, local):
         return
     assert isinstance(talk.outcome, Login | CancelRequest | Refused)
     if isinstance(talk.outcome, Login):
-        assert any(isinstance(step, Verify | Proven) for step in talk.asked)
+        assert any(isinstance(step, Verify | Proven | Certified) for step in talk.asked)
 
 
 @given(st.one_of(st.binary(max_size=40), st.lists(PIECES, max_size=4).map(b"".join)), st.booleans())

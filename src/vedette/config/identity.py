@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from vedette.config import places
+from vedette.config import certificates, places
 from vedette.config.addresses import origin
 from vedette.config.settings import ClientSettings, IdentitySettings
 from vedette.identity.claims import path_of
@@ -16,7 +16,7 @@ from vedette.identity.signature import ALGORITHMS
 from vedette.model import Kind
 from vedette.policy.strict import Node
 
-KEYS = ("name", "scope", "issuers", "clients")
+KEYS = ("name", "scope", "issuers", "clients", "certificates")
 CLIENT_KEYS = ("id", "redirects")
 ISSUER_KEYS = (
     "issuer", "audience", "others", "algorithms", "parties", "requires", "groups", "email", "actor",
@@ -54,6 +54,7 @@ def decode(node: Node | None, base: Path, url: str | None = None) -> IdentitySet
         fields["scope"].text() if "scope" in fields else default.scope,
         tuple(issuer for issuer in issuers if issuer is not None),
         tuple(_clients(fields["clients"])) if "clients" in fields else (),
+        certificates.decode(fields["certificates"], base, known) if "certificates" in fields else (),
     )
 
 

@@ -137,6 +137,8 @@ def unready(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ..
         found += _missing(file, f"resources.{name}", [resource.upstream.ca, resource.login.certificate])
     for issuer in settings.identity.issuers:
         found += _missing(file, f"identity.issuers ({issuer.issuer})", [issuer.ca])
+    for each in settings.identity.certificates:
+        found += _missing(file, f"identity.certificates ({each.name})", [each.ca])
     tls = settings.gateway.tls
     found += _missing(file, "gateway.tls", [tls.certificate, tls.key, tls.ca])
     return tuple(found)
@@ -186,6 +188,8 @@ def _waiting(started: Settings, new: Settings) -> Iterator[str]:
         yield "the listeners' TLS stays as it is until a restart"
     if started.identity.name != new.identity.name:
         yield f"identity.name stays {started.identity.name} until a restart (new: {new.identity.name})"
+    if started.identity.certificates != new.identity.certificates:
+        yield "identity.certificates stays as it is until a restart"
 
 
 def changes(old: Settings, new: Settings) -> tuple[str, ...]:

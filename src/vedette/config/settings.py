@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from vedette.credentials.source import Reference
+from vedette.identity.client_certificates import CertificateSettings
 from vedette.identity.oidc import IssuerSettings
 from vedette.model import Resource
 from vedette.policy import Policies
@@ -116,12 +117,14 @@ class IdentitySettings:
     """*name* is the issuer in the gateway's own tokens; *scope* is shown to OAUTHBEARER callers.
 
     *clients* are programs that may send people to the built-in issuer to sign in.
+    *certificates* says whose client certificates are a login.
     """
 
     name: str = "vedette"
     scope: str = "openid"
     issuers: tuple[IssuerSettings, ...] = ()
     clients: tuple[ClientSettings, ...] = ()
+    certificates: tuple[CertificateSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

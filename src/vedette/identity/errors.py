@@ -15,6 +15,7 @@ CODES: Final = {
     "identity.not_yet": "its time has not begun",
     "identity.revoked": "it was withdrawn",
     "identity.bound": "it is bound to a key that the caller has not shown",
+    "identity.certificate": "a client certificate that speaks for nobody here",
     "identity.key": "no such API key, or not its secret",
     "identity.unavailable": "what is needed to check it cannot be reached",
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vedette.identity.cache import TokenCache, digest
+from vedette.identity.client_certificates import ClientCertificates
 from vedette.identity.compact import MAX_TOKEN_BYTES, Compact, read
 from vedette.identity.errors import IdentityError, malformed
 from vedette.identity.keys import SCHEME, KeyRecord, KeyStore, find, prefix_of, wrong_key
@@ -16,7 +17,7 @@ from vedette.model import Principal
 
 
 class Identity:
-    """Every way to be somebody here: gateway tokens, OIDC tokens, API keys.
+    """Every way to be somebody here: gateway tokens, OIDC tokens, API keys, client certificates.
 
     The evidence's own form decides which one is asked, and only that one: a
     token's ``iss`` by exact comparison, an API key by its ``vdt_``. *clock* is
@@ -34,12 +35,14 @@ class Identity:
         is_revoked: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.time,
         cache_limit: int = 10_000,
+        certificates: ClientCertificates | None = None,
     ) -> None:
         self._tokens = tokens
         self._keys = keys
         self._is_revoked = is_revoked
         self._clock = clock
         self._cache = TokenCache(is_revoked, limit=cache_limit)
+        self._certificates = certificates if certificates is not None else ClientCertificates(())
         self.use(issuers)
 
     def use(self, issuers: Issuers) -> None:
@@ -56,7 +59,8 @@ class Identity:
 
     def trusts(self, principal: Principal) -> bool:
         """Whether who once proved to be *principal* still may: its issuer is known, its evidence not void."""
-        known = principal.issuer == self._tokens.issuer or principal.issuer in self._issuers
+        issuer = principal.issuer
+        known = issuer == self._tokens.issuer or issuer in self._issuers or issuer in self._certificates
         return known and not self._is_revoked(principal.credential)
 
     async def by_token(self, text: str) -> Principal:
@@ -79,6 +83,17 @@ class Identity:
                 principal = await self._by_issuer(compact, now)
             self._refuse_revoked(principal)
             self._cache.put(entry, principal, now)
+        return principal
+
+    def by_certificate(self, chain: Sequence[bytes]) -> Principal | None:
+        """Who a verified *chain* (DER, the caller's own first) speaks for, now; None where it is no login.
+
+        Raises:
+            IdentityError: it comes from an authority of callers, and proves nobody.
+        """
+        principal = self._certificates.principal(chain, self._clock())
+        if principal is not None:
+            self._refuse_revoked(principal)
         return principal
 
     async def _by_issuer(self, compact: Compact, now: float) -> Principal:

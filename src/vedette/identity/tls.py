@@ -6,7 +6,7 @@ import contextlib
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
@@ -52,6 +52,36 @@ def server_context(
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context
+
+
+def trust_callers(context: ssl.SSLContext, files: Iterable[Path]) -> None:
+    """Let callers of *context* show certificates from the authorities in *files* (PEM) too.
+
+    May be called again while the context is in use, as when a bundle has changed.
+    Sessions are not resumed: what a resumed one was verified with is not known.
+
+    Raises:
+        CertificateError: a file cannot be used.
+    """
+    for file in files:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+        _trust(context, file)
+
+
+def verified_chain(session: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The peer's certificate and those that TLS verified it by, up to the trusted one, in DER.
+
+    Empty where it showed none. Up to Python 3.12 only the inner object tells
+    (`ssl.SSLObject.get_verified_chain` is new in 3.13); it has been there since 3.10.
+    """
+    if session.getpeercert(binary_form=True) is None:
+        return ()
+    if hasattr(session, "get_verified_chain"):
+        return tuple(session.get_verified_chain())
+    chain = session._sslobj.get_verified_chain()  # type: ignore[attr-defined]
+    return tuple(ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in chain or ())
 
 
 def upstream_context(

@@ -8,11 +8,12 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from vedette.identity.errors import IdentityError
+from vedette.identity.tls import verified_chain
 from vedette.model import Principal
 from vedette.protocols.postgres import scram
 from vedette.protocols.postgres.login_downstream import (
@@ -24,7 +25,7 @@ from vedette.protocols.postgres.login_downstream import (
     Terms,
     doorstep,
 )
-from vedette.protocols.postgres.login_steps import FindKey, Proven, Quiet, Rejected, Step, Verify
+from vedette.protocols.postgres.login_steps import Certified, FindKey, Proven, Quiet, Rejected, Step, Verify
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.startup import ALPN, CancelRequest
 from vedette.protocols.postgres.wire import Bare, Gone, StuffedBytes, Wire, perform
@@ -49,10 +50,11 @@ class KeyRecord(Protocol):
 
 
 class Identity(Protocol):
-    """Who a token or key speaks for. Both raise IdentityError."""
+    """Who a token, key or certificate speaks for. All raise IdentityError."""
 
     async def by_token(self, text: str) -> Principal: ...
     async def key_for(self, user: str) -> KeyRecord | None: ...
+    def by_certificate(self, chain: Sequence[bytes]) -> Principal | None: ...
 
 
 class Crowd:
@@ -224,9 +226,16 @@ class _Visit:
                     return self._principal(self._key)
                 case Verify(token):
                     return await self._identity.by_token(token)
+                case Certified():
+                    return self._certified()
         except IdentityError as no:
             return Rejected(no.code, no.reason)
         raise TypeError(f"nobody answers {type(step).__name__} here")
+
+    def _certified(self) -> Principal | None:
+        session = self._wire.transport.get_extra_info("ssl_object") if self._wire is not None else None
+        chain = verified_chain(session) if session is not None else ()
+        return self._identity.by_certificate(chain) if chain else None
 
     def _principal(self, key: KeyRecord) -> Principal:
         key.check(self._door.clock())

@@ -6,8 +6,11 @@ evidence is one of
 
 - an API key, by SCRAM-SHA-256 (or -PLUS inside TLS), where the user name is a key's;
 - a token, as a password in clear, inside TLS or from this machine only;
+- a client certificate, which TLS has verified, and then nothing more is asked;
 - a token by OAUTHBEARER (RFC 7628), where the user name is ``oauth`` or the start-up
   options carry ``-c vedette.login=oauth``, with the same restriction.
+
+``-c vedette.login=`` with ``token`` or ``certificate`` insists on that evidence.
 
 AuthenticationOk is not sent here: the caller hears it once the upstream let us in.
 Which resources exist is not told before the caller has proven who it is.
@@ -19,11 +22,12 @@ import json
 import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, overload
 
 from vedette.model import Principal
 from vedette.protocols.postgres import scram
 from vedette.protocols.postgres.login_steps import (
+    Certified,
     FindKey,
     Need,
     Peek,
@@ -109,7 +113,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A caller that has proven who it is. *method* is ``key``, ``token`` or ``oauth``."""
+    """A caller that has proven who it is. *method* is ``key``, ``token``, ``oauth`` or ``certificate``."""
 
     principal: Principal
     resource: str
@@ -256,10 +260,13 @@ class Arrival:
 
     def _evidence(self, startup: Startup) -> Generator[Step, Any, tuple[Principal, str]]:
         clear = self._terms.encrypted or self._terms.local
-        if startup.login == "oauth" or startup.user == "oauth":
+        wanted = startup.login or ("oauth" if startup.user == "oauth" else "")
+        if wanted == "certificate":
+            return (yield from self._certificate(needed=True)), "certificate"
+        if wanted in ("oauth", "token"):
             if not clear:
                 raise _TurnAway("login.tls", "28000", "a token is accepted inside TLS only", _SECURE)
-            return (yield from self._oauth()), "oauth"
+            return (yield from self._oauth() if wanted == "oauth" else self._token()), wanted
         key: scram.Record | Rejected | None = yield FindKey(startup.user)
         if isinstance(key, Rejected):
             raise _TurnAway(key.code, "28000", key.reason)
@@ -267,6 +274,9 @@ class Arrival:
             # Without TLS everybody gets SCRAM: a name that led to another answer
             # would tell which keys exist.
             return (yield from self._key(startup.user, key)), "key"
+        certified = yield from self._certificate()
+        if certified is not None:
+            return certified, "certificate"
         return (yield from self._token()), "token"
 
     def _key(self, user: str, key: scram.Record | None) -> Generator[Step, Any, Principal]:
@@ -287,6 +297,20 @@ class Arrival:
         if isinstance(answer, Rejected):
             raise _TurnAway(answer.code, "28P01", answer.reason, "ask for a new key")
         yield Send(authentication(_SASL_FINAL, final))
+        return answer
+
+    @overload
+    def _certificate(self, *, needed: Literal[True]) -> Generator[Step, Any, Principal]: ...
+    @overload
+    def _certificate(self) -> Generator[Step, Any, Principal | None]: ...
+    def _certificate(self, *, needed: bool = False) -> Generator[Step, Any, Principal | None]:
+        answer: Principal | Rejected | None = yield Certified()
+        if isinstance(answer, Rejected):
+            raise _TurnAway(answer.code, "28000", answer.reason, "log in by token with sslcertmode=disable")
+        if answer is None and needed:
+            raise _TurnAway(
+                "login.certificate", "28000", "a client certificate is needed", "set sslcert and sslkey"
+            )
         return answer
 
     def _token(self) -> Generator[Step, Any, Principal]:

@@ -57,6 +57,11 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Certified:
+    """Answered by the Principal of the caller's certificate, by None where it has none, or Rejected."""
+
+
+@dataclass(frozen=True, slots=True)
 class Salt:
     """Answered by the SCRAM salted password; the shell holds the password and the time it takes."""
 
@@ -72,7 +77,7 @@ class Rejected:
     reason: str
 
 
-Step = Send | Need | Peek | Quiet | FindKey | Proven | Verify | Salt
+Step = Send | Need | Peek | Quiet | FindKey | Proven | Verify | Certified | Salt
 
 
 def read_message(limit: int) -> Generator[Step, Any, tuple[bytes, bytes]]:

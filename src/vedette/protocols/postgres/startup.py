@@ -58,6 +58,7 @@ ALLOWED = frozenset(
 )
 #: A word for the gateway itself, taken out of the start-up options: which login to use.
 LOGIN_OPTION = "vedette.login"
+LOGINS = ("", "oauth", "token", "certificate")
 
 
 class StartupRefused(Exception):
@@ -166,9 +167,12 @@ def _startup(asked: int, packet: bytes) -> Startup:
     for name, value in split_options(given.pop("options", "")):
         _add(given, name, value)
     login = given.pop(LOGIN_OPTION, "")
-    if login not in ("", "oauth"):
+    if login not in LOGINS:
         raise StartupRefused(
-            "22023", "startup.login", f"no login is called {_shown(login)}", "leave it out, or ask for oauth"
+            "22023",
+            "startup.login",
+            f"no login is called {_shown(login)}",
+            f"leave it out, or ask for one of {', '.join(LOGINS[1:])}",
         )
     return Startup(user, database, _settings(given), version, told, login)
 
