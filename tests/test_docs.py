@@ -54,6 +54,7 @@ def _licence(package: str) -> str:
     [
         ("At run time", PROJECT["dependencies"]),
         ("For the demo only", PROJECT["optional-dependencies"]["demo"]),
+        ("For SSH", PROJECT["optional-dependencies"]["ssh"]),
     ],
 )
 def test_every_dependency_has_its_reason(heading: str, declared: list[str]) -> None:

@@ -97,7 +97,7 @@ def test_a_socket_is_an_upstream_without_tls() -> None:
 @pytest.mark.parametrize(
     ("section", "inner", "message", "fix"),
     [
-        ("gateway", "{listen: {ssh: 22}}", 'unknown key "ssh"', "postgres, web"),
+        ("gateway", "{listen: {smtp: 25}}", 'unknown key "smtp"', "postgres, ssh, web"),
         ("gateway", "{listen: {postgres: 70000}}", "70000 is out of range", "65535"),
         ("gateway", "{listen: {postgres: '1.2.3.4'}}", "a port or host:port", "0.0.0.0:6432"),
         ("gateway", "{listen: {postgres: '::1:6432'}}", "a port or host:port", ""),
@@ -306,7 +306,7 @@ def test_a_secret_in_the_file_is_refused_and_never_quoted(login: str) -> None:
 
 def test_problems_of_all_sections_are_told_at_once() -> None:
     found = problems(
-        gateway="{listen: {ssh: 1}}", identity="{isuers: []}", resources="{x: 1}", policies="[{name: p}]"
+        gateway="{listen: {smtp: 1}}", identity="{isuers: []}", resources="{x: 1}", policies="[{name: p}]"
     )
     assert {problem.line for problem in found} == {1, 2, 3, 4}
 

@@ -10,7 +10,7 @@ from vedette.config.settings import KIB, MIB, Gateway, JournalSettings, Limits, 
 from vedette.policy.strict import Node
 
 KEYS = ("url", "listen", "data", "tls", "downstream_tls", "journal", "limits", "admins", "auditors")
-LISTENERS = ("postgres", "web")
+LISTENERS = ("postgres", "web", "ssh")
 TLS_KEYS = ("certificate", "key", "ca")
 JOURNAL_KEYS = ("durability", "checkpoint_every", "anchor")
 LIMIT_KEYS = ("statement", "value", "sessions", "per_principal", "login_timeout", "idle")

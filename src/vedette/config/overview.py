@@ -56,7 +56,7 @@ class Summary:
 def summary(settings: Settings) -> Summary:
     """What *settings* mean for each resource."""
     listen = settings.gateway.listen
-    listeners = {"postgres": listen.postgres, "web": listen.web}
+    listeners = {"postgres": listen.postgres, "web": listen.web, "ssh": listen.ssh}
     return Summary(
         file=str(settings.file),
         hash=settings.hash,
@@ -74,8 +74,8 @@ def _resource(resource: ResourceSettings, settings: Settings) -> ResourceSummary
     return ResourceSummary(
         resource.name,
         resource.protocol,
-        f"{resource.upstream.address}/{resource.upstream.database}",
-        resource.upstream.tls,
+        "/".join(filter(None, (resource.upstream.address, resource.upstream.database))),
+        "pinned host key" if resource.upstream.host_keys else resource.upstream.tls,
         _login(resource),
         tuple(f"{key}={value}" for key, value in sorted(resource.labels.items())),
         f"statements {record.statements}, parameters {record.parameters}, results {record.results}",
@@ -106,7 +106,8 @@ def _warnings(settings: Settings, listeners: dict[str, HostPort | None]) -> Iter
     if not any(listeners.values()):
         yield "no listener is open: name one in gateway.listen"
     for name, where in listeners.items():
-        if where is not None and not where.loopback and settings.gateway.downstream_tls == "allowed":
+        clear = name != "ssh" and settings.gateway.downstream_tls == "allowed"
+        if where is not None and not where.loopback and clear:
             yield f"{name} listens on {where}, and callers may come without TLS"
     for resource in settings.resources.values():
         policies = settings.policies.on(resource.resource)

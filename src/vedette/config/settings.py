@@ -48,6 +48,7 @@ class Listen:
 
     postgres: HostPort | None = None
     web: HostPort | None = None
+    ssh: HostPort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Upstream:
     """*host* is a name, an address, or the folder of a Unix socket (it then begins with ``/``).
 
     *ca* None trusts the system's authorities. *direct* begins TLS without asking
-    (PostgreSQL 17 on).
+    (PostgreSQL 17 on). *host_keys* are the public keys of which an SSH host must show one.
     """
 
     host: str
@@ -141,6 +142,7 @@ class Upstream:
     tls: UpstreamTls = "verify-full"
     ca: Path | None = None
     direct: bool = False
+    host_keys: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -190,7 +192,7 @@ class ResourceSettings:
     def resource(self) -> Resource:
         """As policy sees it."""
         up = self.upstream
-        place = json.dumps([up.host, up.port, up.database, self.login.user])
+        place = json.dumps([up.host, up.port, up.database, self.login.user, *up.host_keys])
         return Resource(
             self.name, self.protocol, self.labels, hashlib.sha256(place.encode()).hexdigest()[:32]
         )

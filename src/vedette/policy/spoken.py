@@ -16,4 +16,5 @@ class Spoken:
 
 PROTOCOLS: Mapping[str, Spoken] = {
     "postgres": Spoken(masks=True, dialects=("sql",)),
+    "ssh": Spoken(masks=False, dialects=("shell",)),
 }

@@ -1,0 +1,308 @@
+"""A caller at the door: from an accepted socket to somebody who has proven who it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import asyncssh
+
+from vedette.identity.errors import IdentityError
+from vedette.model import Principal
+from vedette.protocols.ssh import algorithms
+from vedette.protocols.ssh.words import line
+
+log = logging.getLogger(__name__)
+
+#: Proofs that may fail on one connection, and keys that may be offered without one.
+MAX_PROOFS = 6
+MAX_OFFERS = 40
+KEEPALIVE_SECONDS = 30
+MAX_CLAIM_CHARACTERS = 200
+
+_CLAIM = re.compile(r"(?:(?P<login>[^%\s]{1,64})%)?(?P<resource>[A-Za-z0-9][A-Za-z0-9._-]{0,62})", re.ASCII)
+
+
+class Authority(Protocol):
+    """Who holds a certificate. Raises IdentityError."""
+
+    @property
+    def lines(self) -> Sequence[str]: ...
+    def principal(self, certificate: bytes, now: float) -> Principal: ...
+
+
+class Identity(Protocol):
+    """Who a token or API key speaks for. Raises IdentityError."""
+
+    async def by_token(self, text: str) -> Principal: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the user name asks for: ``resource``, or ``login%resource``."""
+
+    resource: str
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who is let in at the door. *user* is the user name as it was sent."""
+
+    principal: Principal
+    claim: Claim
+    user: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A try that failed, for the record."""
+
+    code: str
+    reason: str
+    user: str = ""
+    resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """
+    What a listener offers. *moment* is remembered before evidence is checked (see Live.register).
+
+    *deadline* is in seconds, *clock* gives Unix time in seconds; *refused* puts a try on record.
+    """
+
+    identity: Identity
+    authority: Authority
+    host_key: asyncssh.SSHKey = field(repr=False)
+    deadline: Callable[[], float]
+    clock: Callable[[], float]
+    moment: Callable[[], int]
+
+
+def claimed(user: str) -> Claim | None:
+    """None where *user* names no resource."""
+    found = _CLAIM.fullmatch(user)
+    return Claim(found["resource"], found["login"] or "") if found else None
+
+
+class Doorman(asyncssh.SSHServer):
+    """
+    One connection's login, and after it whoever is asked for channels (*rooms*).
+
+    *login* is done when the caller is in, or the connection is over before that (None).
+    """
+
+    def __init__(self, door: Door, rooms: Rooms, refused: Callable[[Refused], None]) -> None:
+        self.login: asyncio.Future[Caller | None] = asyncio.get_running_loop().create_future()
+        self.moment = 0
+        self.connection: Entrance | None = None
+        self._door = door
+        self._rooms = rooms
+        self._refused = refused
+        self._proven: Caller | None = None
+        self._proofs = 0
+        self._offers = 0
+
+    # --- the connection ------------------------------------------------------------------------
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.connection = conn if isinstance(conn, Entrance) else None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.login.done():
+            self.login.set_result(None)
+        self._rooms.lost(exc)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def auth_completed(self) -> None:
+        assert self.connection is not None  # noqa: S101  (connection_made came before)
+        user = self.connection.get_extra_info("username")
+        if self._proven is None or self._proven.user != user:
+            # The last proof that was good is for another name than the one that was let in.
+            self.connection.disconnect(asyncssh.DISC_PROTOCOL_ERROR, "vedette: not proven")
+            return
+        if not self.login.done():
+            self.login.set_result(self._proven)
+
+    # --- ways to prove it ------------------------------------------------------------------------
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def kbdint_auth_supported(self) -> bool:
+        return True
+
+    def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> tuple[str, str, str, list[tuple[str, bool]]]:
+        return "", "", "", [("Vedette token: ", False)]
+
+    async def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        return len(responses) == 1 and await self._by_token(username, responses[0], "keyboard-interactive")
+
+    async def validate_password(self, username: str, password: str) -> bool:
+        return await self._by_token(username, password, "password")
+
+    async def _by_token(self, user: str, token: str, by: str) -> bool:
+        self.moment = self._door.moment()
+        claim = self._begin(user)
+        if claim is None:
+            return False
+        try:
+            principal = await self._door.identity.by_token(token)
+        except IdentityError as no:
+            return self._fail(user, claim, no)
+        self._proven = Caller(principal, claim, user, by)
+        return True
+
+    def certificate(self, user: str, blob: bytes, *, proof: bool) -> Caller | None:
+        """Whom this certificate would let in, if the caller can prove that it has its key."""
+        self.moment = self._door.moment()
+        if not proof:
+            self._offers += 1
+            if self._offers > MAX_OFFERS:
+                self._too_many()
+                return None
+        claim = self._begin(user) if proof else claimed(user)
+        if claim is None:
+            return None
+        try:
+            principal = self._door.authority.principal(blob, self._door.clock())
+        except IdentityError as no:
+            if no.code != "identity.malformed":
+                # Other certificates and plain keys are offered by every client that has some.
+                self._fail(user, claim, no)
+            return None
+        return Caller(principal, claim, user, "certificate")
+
+    def proven(self, caller: Caller) -> None:
+        """The caller has signed with the key of the certificate."""
+        self._proven = caller
+
+    # --- refusals -------------------------------------------------------------------------------
+
+    def _begin(self, user: str) -> Claim | None:
+        self._proofs += 1
+        if self._proofs > MAX_PROOFS:
+            self._too_many()
+            return None
+        claim = claimed(user)
+        if claim is None:
+            reason = "the user name has to be the name of a resource, or login%resource"
+            self._tell(Refused("login.resource", reason, user[:MAX_CLAIM_CHARACTERS]))
+        return claim
+
+    def _fail(self, user: str, claim: Claim, no: IdentityError) -> bool:
+        self._tell(Refused(no.code, no.reason, user, claim.resource))
+        return False
+
+    def _too_many(self) -> None:
+        if self.connection is not None:
+            self.connection.disconnect(
+                asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "vedette: too many tries [login.tries]"
+            )
+
+    def _tell(self, refused: Refused) -> None:
+        self._refused(refused)
+        if self.connection is not None:
+            self.connection.send_auth_banner(line(f"{refused.reason} [{refused.code}]").decode())
+
+    # --- what a caller asks for once it is in ---------------------------------------------------------
+
+    def session_requested(self) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]:
+        assert self.connection is not None  # noqa: S101
+        return self._rooms.session(self.connection)
+
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> asyncssh.SSHTCPSession[bytes]:
+        return self._rooms.forward(dest_host, dest_port)
+
+    def unix_connection_requested(self, dest_path: str) -> asyncssh.SSHUNIXSession[bytes]:
+        raise self._rooms.refused("forward", f"unix:{dest_path}")
+
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        self._rooms.refused("listen", f"{listen_host}:{listen_port}")
+        return False
+
+    def unix_server_requested(self, listen_path: str) -> bool:
+        self._rooms.refused("listen", f"unix:{listen_path}")
+        return False
+
+
+class Rooms(Protocol):
+    """Whoever answers what a caller asks for once it is in."""
+
+    def session(
+        self, conn: asyncssh.SSHServerConnection
+    ) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]: ...
+    def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]: ...
+    def refused(self, kind: str, text: str) -> asyncssh.ChannelOpenError:
+        """Put it on record; what to answer a channel with."""
+
+    def lost(self, exc: Exception | None) -> None: ...
+
+
+class Entrance(asyncssh.SSHServerConnection):
+    """
+    A connection whose public-key logins go by our own certificates alone.
+
+    The principal comes from the very certificate whose key has signed, never from one that was
+    merely offered before.
+    """
+
+    def __init__(self, options: asyncssh.SSHServerConnectionOptions, doorman: Doorman) -> None:
+        super().__init__(asyncio.get_running_loop(), options)
+        self._doorman = doorman
+
+    async def validate_public_key(self, username: str, key_data: bytes, msg: bytes, signature: bytes) -> bool:
+        caller = self._doorman.certificate(username, key_data, proof=bool(msg))
+        if caller is None:
+            return False
+        if not await super().validate_public_key(username, key_data, msg, signature):
+            return False
+        if msg:
+            self._doorman.proven(caller)
+        return True
+
+
+def options(door: Door, doorman: Doorman) -> asyncssh.SSHServerConnectionOptions:
+    """What every connection is offered."""
+    trusted = "".join(f'cert-authority,principals="*" {line}\n' for line in door.authority.lines)
+    return asyncssh.SSHServerConnectionOptions(
+        server_factory=lambda: doorman,
+        config=None,
+        server_host_keys=[door.host_key],
+        server_version="Vedette",
+        authorized_client_keys=asyncssh.import_authorized_keys(trusted),
+        x509_trusted_certs=None,
+        public_key_auth=True,
+        password_auth=True,
+        kbdint_auth=True,
+        host_based_auth=False,
+        gss_host=None,
+        allow_pty=True,
+        line_editor=False,
+        x11_forwarding=False,
+        agent_forwarding=False,
+        allow_scp=False,
+        kex_algs=algorithms.KEY_EXCHANGES,
+        encryption_algs=algorithms.CIPHERS,
+        mac_algs=algorithms.MACS,
+        compression_algs=algorithms.COMPRESSIONS,
+        signature_algs=algorithms.SIGNATURES,
+        encoding=None,
+        login_timeout=door.deadline(),
+        keepalive_interval=KEEPALIVE_SECONDS,
+    )

@@ -1,0 +1,61 @@
+"""What callers ask for over SSH, as actions that policy can judge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from vedette.model import Action, Effect, Touch
+from vedette.shell.reading import read
+
+PROTOCOL = "ssh"
+#: A command line may be this long, in bytes; Linux itself takes no single argument beyond 128 KiB.
+MAX_COMMAND_BYTES = 128 << 10
+#: What of a caller's environment goes on to the host. Everything else is dropped, on record.
+_NAMES = re.compile(r"(?:LANG|LC_[A-Z]{1,32}|TZ|GIT_PROTOCOL)", re.ASCII)
+_VALUES = re.compile(r"[A-Za-z0-9_.@:=+,-]{0,64}", re.ASCII)
+MAX_ENVIRONMENT = 64
+
+State = tuple[tuple[str, str], ...]
+
+
+class Unreadable(Exception):
+    """It cannot even be judged. The text says why."""
+
+
+def command(text: str, state: State) -> Action:
+    """
+    A command line, as the host's login shell would be handed it.
+
+    Raises:
+        Unreadable: too long, or with a null character, which would end it early for the host.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_COMMAND_BYTES:
+        raise Unreadable(f"a command is at most {MAX_COMMAND_BYTES} bytes long")
+    if "\0" in text:
+        raise Unreadable("a command cannot hold a null character")
+    facts = read(text)
+    return Action(
+        PROTOCOL, "exec", text, facts.touches, facts=facts.for_policy(), state=state, reason=facts.reason
+    )
+
+
+def other(kind: str, text: str, touches: tuple[Touch, ...] = (), state: State = ()) -> Action:
+    """Anything that is not a command: what it is cannot be read further."""
+    reason = "" if touches else f"what a {kind} does cannot be read"
+    return Action(PROTOCOL, kind, text, touches or (Touch(Effect.UNKNOWN),), state=state, reason=reason)
+
+
+def admitted(environment: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The variables that go on to the host: how text is written and what time it is, no more."""
+    found = {}
+    for name, value in environment.items():
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        if _NAMES.fullmatch(key) and _VALUES.fullmatch(text):
+            found[key] = text
+    return found
+
+
+def state(user: str, environment: Mapping[str, str]) -> State:
+    """What changes the meaning of a command, sorted by name."""
+    return tuple(sorted([("login", user), *((f"env.{name}", value) for name, value in environment.items())]))

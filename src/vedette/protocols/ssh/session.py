@@ -1,0 +1,327 @@
+"""One caller's connection, from its login to its end: what it asks for is judged, then connected through."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import asyncssh
+
+from vedette.gate import Gate, Policy, Ruled
+from vedette.model import Allow, Deny
+from vedette.protocols.lifetime import Ending
+from vedette.protocols.ssh import actions, words
+from vedette.protocols.ssh.meter import Meter
+from vedette.protocols.ssh.wire import PACKET, WINDOW, Down, Up, channel
+
+log = logging.getLogger(__name__)
+
+#: Channels open at once on one connection.
+MAX_CHANNELS = 64
+#: Requests that are put on record although the session has not begun yet.
+MAX_EARLY = 64
+#: How often a caller that waits for people is looked at: is it still there?
+WATCH_SECONDS = 0.2
+#: How long a peer may take to read our last words.
+LAST_WORDS_SECONDS = 2.0
+MAX_TEXT_CHARACTERS = 1000
+
+Environment = Mapping[str, str]
+
+#: What is not let through, whatever policy says, and what to tell.
+UNSUPPORTED = {
+    "shell": "interactive shells are not let through; give the command: ssh HOST COMMAND",
+    "subsystem": "subsystems are not let through, SFTP and scp neither; use commands",
+    "forward": "port forwarding is not let through",
+    "listen": "remote port forwarding is not let through",
+    "agent": "agent forwarding is not let through",
+    "x11": "X11 forwarding is not let through",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an action that passed: how it ended, in words, and what went to the caller, in bytes."""
+
+    action: str
+    status: str
+    tag: str
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """*reason* as the record has it; counts of actions and bytes."""
+
+    reason: str
+    actions: int
+    denied: int
+    bytes_up: int
+    bytes_down: int
+
+
+class Session:
+    """
+    Answers what a caller asks for once it is in (`accept.Rooms`).
+
+    Until `begin`, what it asks for waits; a connection on which it never comes is over.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.busy = 0
+        self.traffic = 0
+        self._clock = clock
+        self._begun = asyncio.Event()
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._downs: set[Down] = set()
+        self._early: list[tuple[str, str]] = []
+        self._gate: Gate | None = None
+        self._up: asyncssh.SSHClientConnection | None = None
+        self._login = ""
+        self._came: Callable[[Outcome], None] = lambda outcome: None
+        self._sent = 0
+        self._received = 0
+        self._passed: dict[str, list[int]] = {}
+
+    # --- from login to end -----------------------------------------------------------------------
+
+    def begin(
+        self, gate: Gate, upstream: asyncssh.SSHClientConnection, login: str, came: Callable[[Outcome], None]
+    ) -> None:
+        """Both sides are logged in: what waits is judged from here on. *came* is told what came of it."""
+        self._gate, self._up, self._login, self._came = gate, upstream, login, came
+        for kind, text in self._early:
+            self._record_refusal(kind, text)
+        self._early.clear()
+        self._begun.set()
+
+    def use(self, policy: Policy) -> None:
+        """Judge by *policy* from the next action on."""
+        if self._gate is not None:
+            self._gate.use(policy)
+
+    async def over(self) -> End:
+        """Returns once either side is gone, or somebody has ended it."""
+        reason = await asyncio.shield(self._ended)
+        for down in list(self._downs):
+            if down.task is not None:
+                down.task.cancel()
+        gate = self._gate
+        return End(
+            reason, gate.actions if gate else 0, gate.denied if gate else 0, self._sent, self._received
+        )
+
+    def end(self, reason: str) -> None:
+        """It is over, for *reason* as the record has it. The first reason stays."""
+        if not self._ended.done():
+            self._ended.set_result(reason)
+
+    def close(self, ending: Ending) -> None:
+        """Somebody ends it: callers are told why on each open channel, commands on the host to stop."""
+        said = words.line(f"session ended: {ending.reason}; {ending.hint} [{ending.code}]")
+        for down in list(self._downs):
+            down.say(said)
+            if down.up is not None:
+                down.up.signal("TERM")
+        self.end(ending.word)
+
+    def lost(self, exc: Exception | None) -> None:
+        """The caller's connection is gone."""
+        self.end(_why("caller", "caller: hung up", exc))
+
+    def lost_upstream(self, exc: Exception | None) -> None:
+        """The host's connection is gone."""
+        self.end(_why("upstream: closed", "upstream: closed", exc))
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.done()
+
+    # --- what a caller asks for ---------------------------------------------------------------------
+
+    def session(
+        self, conn: asyncssh.SSHServerConnection
+    ) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]:
+        if len(self._downs) >= MAX_CHANNELS:
+            raise asyncssh.ChannelOpenError(
+                asyncssh.OPEN_RESOURCE_SHORTAGE, f"vedette: {MAX_CHANNELS} channels are open; close one first"
+            )
+        down = Down(self._asked, self._downs.discard)
+        self._downs.add(down)
+        return channel(conn, lambda kind: self._note(kind, "")), down
+
+    def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
+        raise self.refused("forward", f"{host}:{port}")
+
+    def refused(self, kind: str, text: str) -> asyncssh.ChannelOpenError:
+        """Put it on record, and give what to answer a channel with."""
+        self._note(kind, text)
+        return asyncssh.ChannelOpenError(
+            asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, f"vedette: {UNSUPPORTED[kind]} [ssh.unsupported]"
+        )
+
+    def _note(self, kind: str, text: str) -> None:
+        if self._gate is not None:
+            self._record_refusal(kind, text)
+        elif len(self._early) < MAX_EARLY:
+            self._early.append((kind, text))
+
+    def _record_refusal(self, kind: str, text: str) -> Ruled:
+        assert self._gate is not None  # noqa: S101  (asked for after `begin` only)
+        shown = text[:MAX_TEXT_CHARACTERS]
+        deny = Deny("ssh", UNSUPPORTED[kind], "", "ssh.unsupported")
+        return self._gate.refuse(actions.other(kind, shown), _message(text), deny)
+
+    def _asked(self, down: Down, kind: str, text: str) -> None:
+        down.task = asyncio.create_task(self._serve(down, kind, text))
+
+    # --- one channel -----------------------------------------------------------------------------------
+
+    async def _serve(self, down: Down, kind: str, text: str) -> None:
+        try:
+            await self._begun.wait()
+            # Once: what is sent after the command must not change what was judged.
+            environment = down.environment
+            if kind != "exec":
+                ruled = self._record_refusal(kind, text)
+            else:
+                ruled = await self._judged(down, text, environment)
+            if isinstance(ruled.verdict, Deny):
+                down.say(words.refusal(ruled.verdict))
+                down.end(words.REFUSED_STATUS)
+                return
+            await self._run(down, ruled, ruled.verdict, text, environment)
+        except asyncio.CancelledError:
+            raise
+        except Exception as fault:  # noqa: BLE001  (whatever it is, this channel ends, and nothing has passed)
+            log.error("a channel ended by a fault in the gateway: %s", type(fault).__name__)
+            down.say(words.line("a fault in the gateway [internal]"))
+            down.end(words.BROKEN_STATUS)
+
+    async def _judged(self, down: Down, text: str, environment: Environment) -> Ruled:
+        """The final word on a command. Raises CancelledError where the caller goes away meanwhile."""
+        gate = self._gate
+        assert gate is not None  # noqa: S101
+        message = _message(text)
+        try:
+            action = actions.command(text, actions.state(self._login, environment))
+        except actions.Unreadable as no:
+            deny = Deny("ssh", str(no), "send it as one readable command", "protocol.unreadable")
+            return gate.refuse(actions.other("exec", text[:MAX_TEXT_CHARACTERS]), message, deny)
+        ruled = gate.judge(
+            action, message, check=_check, told=lambda number, hold: down.say(words.waiting(number, hold))
+        )
+        if isinstance(ruled, Ruled):
+            return ruled
+        self.busy += 1
+        try:
+            return await _while_there(down, ruled)
+        finally:
+            self.busy -= 1
+
+    async def _run(self, down: Down, ruled: Ruled, allow: Allow, text: str, environment: Environment) -> None:
+        up_conn = self._up
+        assert up_conn is not None  # noqa: S101
+        if allow.observed is not None:
+            down.say(
+                words.line(f"a policy that only observes would have refused this [{allow.observed.rule}]")
+            )
+        variables: list[tuple[str | bytes, str | bytes]] = list(environment.items())
+        began = self._clock()
+        ended: asyncio.Future[Up] = asyncio.get_running_loop().create_future()
+        meter = Meter(allow.limits, self._passed)
+        up = Up(down, lambda which: None if ended.done() else ended.set_result(which), self._carried, meter)
+        self.busy += 1
+        status, tag = "lost", ""
+        try:
+            await up_conn.create_session(
+                lambda: up,
+                command=text,
+                env=variables,
+                encoding=None,
+                window=WINDOW,
+                max_pktsize=PACKET,
+            )
+            down.join(up)
+            await ended
+            if meter.reached:
+                status, tag = "error", f"limit {meter.reached}"[:MAX_TEXT_CHARACTERS]
+                down.say(
+                    words.line(f"the limit of this rule is reached [limit.reached, rule {meter.reached}]")
+                )
+                down.end(words.REFUSED_STATUS)
+            else:
+                status, tag = _ending(up)
+                down.end(up.status, up.signalled)
+        except asyncssh.ChannelOpenError:
+            down.say(words.line("the host did not take the command [upstream.refused]"))
+            down.end(words.BROKEN_STATUS)
+        except asyncio.CancelledError:
+            status = "cancelled"
+            up.close()
+            raise
+        finally:
+            self.busy -= 1
+            self._came(Outcome(ruled.action, status, tag, up.received, self._clock() - began))
+
+    def _carried(self, up: int, down: int) -> None:
+        self._sent += up
+        self._received += down
+        self.traffic += 1
+
+    @property
+    def activity(self) -> int | None:
+        """For `Live`: another number whenever something was said, None while a command runs or waits."""
+        return None if self.busy else self.traffic
+
+
+async def _while_there(down: Down, ruled: Awaitable[Ruled]) -> Ruled:
+    """*ruled*, unless the caller goes away first: then nobody has to answer it any more."""
+    asking = asyncio.ensure_future(ruled)  # noqa: TID251  (it is awaited right here)
+    try:
+        while True:
+            done, _ = await asyncio.wait((asking,), timeout=WATCH_SECONDS)
+            if done:
+                return asking.result()
+            if down.gone:
+                raise asyncio.CancelledError
+    finally:
+        if not asking.done():
+            asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asking
+
+
+def _check(allow: Allow) -> Deny | None:
+    if not allow.masks:
+        return None
+    hint = "ask for a policy without a mask here"
+    return Deny("masking", "what a command prints cannot be masked yet", hint, "masking.refused")
+
+
+def _message(text: str) -> bytes:
+    """As it went over the wire (RFC 4254 section 6.5; asyncssh takes UTF-8 only)."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _ending(up: Up) -> tuple[str, str]:
+    if up.signalled is not None:
+        return "error", f"signal {up.signalled[0]}"[:64]
+    if up.status is None:
+        return "lost", ""
+    return ("ok" if up.status == 0 else "error"), f"exit {up.status}"
+
+
+def _why(orderly: str, otherwise: str, exc: Exception | None) -> str:
+    if exc is None:
+        return orderly
+    if isinstance(exc, asyncssh.DisconnectError) and not isinstance(
+        exc, asyncssh.ConnectionLost | asyncssh.PermissionDenied
+    ):
+        side = orderly.partition(":")[0]
+        return f"protocol: {side}: {type(exc).__name__}"
+    return otherwise

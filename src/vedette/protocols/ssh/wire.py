@@ -1,0 +1,279 @@
+"""The two ends of a channel that passes through, and what keeps either from flooding the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import asyncssh
+
+from vedette.protocols.ssh.actions import MAX_ENVIRONMENT, admitted
+from vedette.protocols.ssh.meter import Meter
+
+#: What a channel takes before anybody reads it: RFC 4254 windows, in bytes.
+WINDOW = 2 << 20
+PACKET = 32 << 10
+
+Data = tuple[bytes, int | None]
+
+
+class Channel(asyncssh.SSHServerChannel[bytes]):
+    """
+    A caller's channel that bounds what may be asked of it and reports what is refused.
+
+    asyncssh finds a request's handler by its name. Should it name them differently one day, these
+    are not called: nothing of the environment is passed on then, and agent and X11 stay refused by
+    the connection's own options.
+    """
+
+    environment: dict[bytes, bytes]
+    dropped: int
+    told: Callable[[str], None]
+
+    def _process_env_request(self, packet: Any) -> bool:
+        name, value = packet.get_string(), packet.get_string()
+        packet.check_end()
+        if len(self.environment) >= MAX_ENVIRONMENT or len(name) + len(value) > 1024:
+            self.dropped += 1
+            return False
+        self.environment[name] = value
+        return True
+
+    def _process_auth_agent_req_at_openssh_dot_com_request(self, packet: Any) -> bool:  # type: ignore[override]
+        packet.check_end()
+        self.told("agent")
+        return False
+
+    def _process_x11_req_request(self, packet: Any) -> bool:
+        self.told("x11")
+        return False
+
+
+def channel(conn: asyncssh.SSHServerConnection, told: Callable[[str], None]) -> Channel:
+    """A channel for *conn*; *told* hears of ``agent`` and ``x11``."""
+    made = Channel(conn, asyncio.get_running_loop(), True, False, False, 0, 0, None, "strict", WINDOW, PACKET)
+    made.environment, made.dropped, made.told = {}, 0, told
+    return made
+
+
+class Down(asyncssh.SSHServerSession[bytes]):
+    """
+    The caller's end. *asked* is called once with what the channel is for: kind and text.
+
+    Until `join`, what the caller sends is held back here, and it is soon not read any more.
+    """
+
+    def __init__(
+        self, asked: Callable[[Down, str, str], None], over: Callable[[Down], None] = lambda _: None
+    ) -> None:
+        self.channel: Channel | None = None
+        self.up: Up | None = None
+        self.terminal = ""
+        self.closed = False
+        self.task: asyncio.Task[None] | None = None
+        self._asked = asked
+        self._over = over
+        self._kind: tuple[str, str] = ("shell", "")
+        self._early: list[Data] = []
+        self._ended = False
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        if not isinstance(chan, Channel):
+            raise TypeError("a channel that was not made here")
+        self.channel = chan
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What of the caller's environment goes on to the host."""
+        return admitted(self.channel.environment) if self.channel is not None else {}
+
+    def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Any) -> bool:
+        self.terminal = term_type or "unknown"
+        return False
+
+    def shell_requested(self) -> bool:
+        self._kind = ("shell", "")
+        return True
+
+    def exec_requested(self, command: str) -> bool:
+        self._kind = ("exec", command)
+        return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        self._kind = ("subsystem", subsystem)
+        return True
+
+    def session_started(self) -> None:
+        self._asked(self, *self._kind)
+
+    def break_received(self, msec: int) -> bool:
+        return False
+
+    def signal_received(self, signal: str) -> None:
+        if self.up is not None:
+            self.up.signal(signal)
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        if self.up is not None:
+            self.up.write(data)
+            return
+        self._early.append((data, datatype))
+        if self.channel is not None:
+            self.channel.pause_reading()
+
+    def eof_received(self) -> bool:
+        if self.up is not None:
+            self.up.eof()
+        else:
+            self._ended = True
+        return True
+
+    def pause_writing(self) -> None:
+        if self.up is not None:
+            self.up.pause()
+
+    def resume_writing(self) -> None:
+        if self.up is not None:
+            self.up.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self._over(self)
+        if self.task is not None:
+            self.task.cancel()
+        if self.up is not None:
+            self.up.close()
+
+    # --- what the gateway does with it -----------------------------------------------------------
+
+    @property
+    def gone(self) -> bool:
+        """Whether the caller has closed it; while it is not read, nobody else is told."""
+        return self.closed or self.channel is None or self.channel.is_closing()
+
+    def join(self, up: Up) -> None:
+        """From here on both ends are connected."""
+        self.up = up
+        early, self._early = self._early, []
+        for data, _ in early:
+            up.write(data)
+        if self._ended:
+            up.eof()
+        if self.channel is not None and not self.gone:
+            self.channel.resume_reading()
+
+    def say(self, words: bytes) -> None:
+        """On the caller's standard error."""
+        self.write(words, asyncssh.EXTENDED_DATA_STDERR)
+
+    def write(self, data: bytes, datatype: int | None) -> None:
+        if self.channel is not None and not self.gone:
+            self.channel.write(data, datatype)
+
+    def end(self, status: int | None, signal: tuple[str, bool, str, str] | None = None) -> None:
+        """Give the caller the exit status (or the signal that ended it) and close."""
+        if self.channel is None or self.gone:
+            return
+        if signal is not None:
+            self.channel.exit_with_signal(*signal)
+        elif status is not None:
+            self.channel.exit(status)
+        else:
+            self.channel.close()
+
+    def pause(self) -> None:
+        if self.channel is not None:
+            self.channel.pause_reading()
+
+    def resume(self) -> None:
+        if self.channel is not None:
+            self.channel.resume_reading()
+
+
+class Up(asyncssh.SSHClientSession[bytes]):
+    """
+    The host's end. *ended* is called once, when the channel is over; *carried* is told how many
+    bytes went up, and how many down.
+    """
+
+    def __init__(
+        self,
+        down: Down,
+        ended: Callable[[Up], None],
+        carried: Callable[[int, int], None],
+        meter: Meter,
+    ) -> None:
+        self.channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self.status: int | None = None
+        self.signalled: tuple[str, bool, str, str] | None = None
+        self.received = 0
+        self._over = False
+        self._down = down
+        self._ended = ended
+        self._carried = carried
+        self._meter = meter
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self.channel = chan
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        if not self._meter.permits(data):
+            self.close()
+            return
+        self.received += len(data)
+        self._carried(0, len(data))
+        self._down.write(data, datatype)
+
+    def eof_received(self) -> bool:
+        # The caller hears of the end with the exit status; a half-closed channel must stay open.
+        return True
+
+    def exit_status_received(self, status: int) -> None:
+        self.status = status
+
+    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
+        self.signalled = (signal, core_dumped, msg, lang)
+
+    def pause_writing(self) -> None:
+        self._down.pause()
+
+    def resume_writing(self) -> None:
+        self._down.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._over = True
+        self._ended(self)
+
+    # --- what the caller's end does with it --------------------------------------------------------
+
+    @property
+    def open(self) -> bool:
+        """Whether more may be sent; what comes back is another matter."""
+        return self.channel is not None and not self.channel.is_closing()
+
+    def write(self, data: bytes) -> None:
+        if self.channel is not None and self.open:
+            self._carried(len(data), 0)
+            self.channel.write(data)
+
+    def eof(self) -> None:
+        if self.channel is not None and self.open:
+            self.channel.write_eof()
+
+    def signal(self, name: str) -> None:
+        if self.channel is not None and not self._over:
+            self.channel.send_signal(name)
+
+    def pause(self) -> None:
+        if self.channel is not None and not self._over:
+            self.channel.pause_reading()
+
+    def resume(self) -> None:
+        if self.channel is not None and not self._over:
+            self.channel.resume_reading()
+
+    def close(self) -> None:
+        """The caller is gone: what it started hears of that as over OpenSSH, by a closed channel."""
+        if self.channel is not None:
+            self.channel.abort()
