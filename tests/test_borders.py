@@ -38,7 +38,17 @@ WORLD = frozenset(
 CLOCKS = frozenset({"now", "utcnow", "today"})
 
 # Package -> what it never imports. The longest matching name on the left speaks.
-ADAPTERS = ("approvals", "journal", "recording", "trail", "identity", "issuer", "credentials", "watch", "store")
+ADAPTERS = (
+    "approvals",
+    "journal",
+    "recording",
+    "trail",
+    "identity",
+    "issuer",
+    "credentials",
+    "watch",
+    "store",
+)
 SHELL = ("app", "cli", "api", "web", "demo")
 NEVER: dict[str, tuple[str, ...]] = {
     "model": ("",),

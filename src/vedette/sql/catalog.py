@@ -81,7 +81,9 @@ class Function:
 class Catalog:
     """Relations and functions by name. Immutable once built."""
 
-    __slots__ = ("_by_name", "_by_oid", "_by_qualified", "_functions", "_named", "version")
+    __slots__ = (
+        "_by_name", "_by_oid", "_by_qualified", "_children", "_functions", "_kin", "_named", "version",
+    )  # fmt: skip
 
     def __init__(
         self, relations: Iterable[Relation], functions: Iterable[Function], *, version: int = 0
@@ -90,10 +92,19 @@ class Catalog:
         self._by_name: dict[tuple[str, str], Relation] = {}
         self._by_oid: dict[int, Relation] = {}
         self._by_qualified: dict[str, Relation] = {}
+        self._children: dict[int, list[Relation]] = {}
         for relation in relations:
+            for parent in relation.parents:
+                self._children.setdefault(parent, []).append(relation)
             self._by_name[relation.schema, relation.name] = relation
             self._by_oid[relation.oid] = relation
             self._by_qualified[relation.qualified] = relation
+        # Names with kin, by their last part; most databases have none.
+        self._kin: dict[str, set[str]] = {}
+        for parent, children in self._children.items():
+            for one in (self._by_oid.get(parent), *children):
+                if one is not None:
+                    self._kin.setdefault(part(one.name), set()).add(one.qualified)
         self._functions: dict[tuple[str, str], tuple[Function, ...]] = {}
         self._named: dict[str, tuple[Function, ...]] = {}
         for function in functions:
@@ -110,6 +121,36 @@ class Catalog:
     def by_qualified(self, name: str) -> Relation | None:
         """By the name that a touch carries (see `qualified`)."""
         return self._by_qualified.get(name)
+
+    def kin(self, name: str) -> tuple[str, ...]:
+        """What the relation is a partition or child of, and what is its partition or child, all the way.
+
+        By names as touches carry them.
+        """
+        relation = self._by_qualified.get(name) if self._kin else None
+        if relation is None:
+            return ()
+        found: dict[int, Relation] = {relation.oid: relation}
+        above = [relation]
+        while above:
+            for oid in above.pop().parents:
+                parent = self._by_oid.get(oid)
+                if parent is not None and oid not in found:
+                    found[oid] = parent
+                    above.append(parent)
+        below = [relation]
+        while below:
+            for child in self._children.get(below.pop().oid, ()):
+                if child.oid not in found:
+                    found[child.oid] = child
+                    below.append(child)
+        del found[relation.oid]
+        return tuple(one.qualified for one in found.values())
+
+    def kin_anywhere(self, bare: str) -> tuple[str, ...]:
+        """`kin` of whatever has this name, in any schema: for when the search_path is not known."""
+        every = self._kin.get(bare, ())
+        return tuple(dict.fromkeys(kin for name in sorted(every) for kin in (name, *self.kin(name))))
 
     def relations(self, schema: str | None = None) -> tuple[Relation, ...]:
         """All relations, or those of one schema."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from vedette.model import Touch
 from vedette.sql.catalog import Catalog
 from vedette.sql.facts import Facts, unknown
 from vedette.sql.lineage import safe_outputs
@@ -57,7 +58,19 @@ def _read(text: str, state: State, catalog: Catalog, named: Mapping[str, Facts])
     for statement in found:
         r.path = r.path if r.next_path is None else r.next_path
         _statement(r, text, statement, single=len(found) == 1)
+    _partitions(r)
     return r.notes.facts()
+
+
+def _partitions(r: Reader) -> None:
+    """What is done to a part is done to the whole, and the other way round: both are touched.
+
+    ONLY is passed over: a rule on a partition then counts although it would be spared.
+    """
+    for touch in tuple(r.notes.touches):
+        for kin in r.catalog.kin(touch.object) if touch.resolved else r.catalog.kin_anywhere(touch.object):
+            if Touch(touch.effect, kin) not in r.notes.touches:
+                r.imply(touch.effect, kin)
 
 
 def _statement(r: Reader, text: str, statement: Node, *, single: bool) -> None:
