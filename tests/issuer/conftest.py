@@ -16,6 +16,7 @@ import pytest
 
 from tests.testbed.gateway import hosted
 from vedette.app import App
+from vedette.issuer.desk import IssuerDesk
 from vedette.issuer.texts import digest, fresh
 from vedette.journal.read import read
 from vedette.model import Kind
@@ -32,10 +33,16 @@ class House:
 
     app: App
     http: httpx2.AsyncClient
+    desks: list[IssuerDesk]
 
     @property
     def url(self) -> str:
         return str(self.http.base_url).rstrip("/")
+
+    @property
+    def desk(self) -> IssuerDesk:
+        """What the issuer keeps in memory: to move its clock."""
+        return self.desks[0]
 
     async def account(
         self,
@@ -104,10 +111,24 @@ def settings(folder: Path, **sections: Mapping[str, Any]) -> Path:
 
 @asynccontextmanager
 async def house(folder: Path, **sections: Any) -> AsyncIterator[House]:
+    desks: list[IssuerDesk] = []
+
+    def desk() -> IssuerDesk:
+        desks.append(IssuerDesk())
+        return desks[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vedette.api.oauth.IssuerDesk", desk)
+        async with _house(folder, desks, **sections) as found:
+            yield found
+
+
+@asynccontextmanager
+async def _house(folder: Path, desks: list[IssuerDesk], **sections: Any) -> AsyncIterator[House]:
     async with hosted(settings(folder, **sections)) as app:
         base = f"http://127.0.0.1:{app.ports['web']}"
         async with httpx2.AsyncClient(base_url=base, trust_env=False, timeout=30) as http:
-            yield House(app, http)
+            yield House(app, http, desks)
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from vedette.api import login, oauth_token
+from vedette.api import login, oauth_authorize, oauth_device, oauth_token, oauth_token_ends
 from vedette.issuer.desk import IssuerDesk
 
-ROUTES = (login.well_known, oauth_token.router)
+ROUTES = (
+    login.well_known, oauth_token.router, oauth_authorize.router, oauth_device.router,
+    oauth_token_ends.router,
+)  # fmt: skip
 
 
 def install(app: FastAPI) -> None:
