@@ -23,6 +23,7 @@ PURE = ("model", "sql", "shell", "policy", "masking", "protocols")
 # The asyncio part of protocols: sockets, clocks and tasks live here and nowhere else in them.
 EDGE = (
     "protocols.drive",
+    "protocols.aside",
     "protocols.live",
     *(f"protocols.*.{name}" for name in ("engine", "accept", "dial", "wire", "session", "catalogue")),
 )

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from vedette.gate import Desk, Gate, Journal, Keep
 from vedette.model import Ask, Decision, MaskRule, Principal, Resource
+from vedette.protocols.aside import aside
 from vedette.protocols.lifetime import NO_POLICY
 from vedette.protocols.live import Live, Seat, Unwelcome
 from vedette.protocols.postgres import messages as m
@@ -72,7 +73,7 @@ class Backend:
     reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reader = Reader(self.keeper)
+        self.reader = Reader(self.keeper, aside)
 
 
 class Limits(Protocol):

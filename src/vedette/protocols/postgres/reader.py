@@ -8,7 +8,8 @@ constants; both per state of the session and version of the catalogue.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from vedette.protocols.postgres.catalogue import CatalogueError
 from vedette.protocols.postgres.exchange import Draft
@@ -17,10 +18,14 @@ from vedette.sql.facts import Facts, union, unknown
 from vedette.sql.reading import State, read
 from vedette.sql.shape import shape
 
+# Longer texts are read in a thread: a character costs about a microsecond.
+MAX_AT_ONCE = 2 << 10
 # Longer texts are read each time rather than kept: agents repeat short ones.
 MAX_KEPT_TEXT = 16 << 10
 MAX_KEPT = 8192
 MAX_STATES = 64
+
+T = TypeVar("T")
 
 UNREADABLE = unknown("the message is no readable statement")
 
@@ -38,6 +43,12 @@ class Keeper(Protocol):
     async def refresh(self) -> Catalog: ...
 
 
+class Aside(Protocol):
+    """Runs *work* elsewhere, and gives what it returns or raises."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
 class Known:
     """What is remembered for one state of sessions."""
 
@@ -49,10 +60,15 @@ class Known:
 
 
 class Reader:
-    """Reads for all sessions of one resource. *keeper* holds the catalogue it goes by."""
+    """
+    Reads for all sessions of one resource.
 
-    def __init__(self, keeper: Keeper) -> None:
+    *keeper* holds the catalogue it goes by; *aside* runs what takes long beside the event loop.
+    """
+
+    def __init__(self, keeper: Keeper, aside: Aside) -> None:
         self.keeper = keeper
+        self._aside = aside
         self._version = -1
         self._known: dict[State, Known] = {}
         self._last: tuple[State, Known] | None = None
@@ -62,7 +78,7 @@ class Reader:
         return self.keeper.current
 
     def read(self, draft: Draft) -> Facts | Awaitable[Facts]:
-        """The facts of *draft*; awaitable where the catalogue has to be read anew first."""
+        """The facts of *draft*; awaitable where that takes long, or needs the catalogue read anew first."""
         text = draft.text
         if text is None:
             return UNREADABLE
@@ -70,6 +86,8 @@ class Reader:
             return self._read_anew(draft)
         facts = self._look_up(text, draft.state)
         if facts is None:
+            if len(text) > MAX_AT_ONCE:
+                return self._read_aside(draft)
             facts = self._read(text, draft.state, draft.texts_of)
         if facts.unresolved and self.keeper.should_refresh(True):
             return self._read_anew(draft)
@@ -86,7 +104,30 @@ class Reader:
             # A picture that was good a moment ago still is; one that is known to be stale is not.
             if self.keeper.should_refresh(False):
                 raise
-        return self._read(draft.text or "", draft.state, draft.texts_of)
+        return await self._read_long(draft)
+
+    async def _read_aside(self, draft: Draft) -> Facts:
+        """A long text, read while others go on."""
+        facts = await self._read_long(draft)
+        if facts.unresolved and self.keeper.should_refresh(True):
+            return await self._read_anew(draft)
+        return facts
+
+    async def _read_long(self, draft: Draft) -> Facts:
+        """By the catalogue as it stands when this returns, wherever it is read."""
+        text, state = draft.text or "", draft.state
+        while len(text) > MAX_AT_ONCE:
+            catalog = self.keeper.current
+            facts = await self._aside(partial(read, text, state, catalog))
+            names = (*facts.executes, *facts.fetches)
+            if names:
+                named = await self._aside(partial(_named, _texts(names, draft.texts_of), state, catalog))
+                facts = await self._aside(partial(read, text, state, catalog, named))
+            if catalog is self.keeper.current:
+                if not names:
+                    self._remember(text, state, facts)
+                return facts
+        return self._read(text, state, draft.texts_of)
 
     def _for(self, state: State) -> Known:
         catalog = self.keeper.current
@@ -120,7 +161,11 @@ class Reader:
         names = (*facts.executes, *facts.fetches)
         if names:
             # What a name stands for is the session's own: not to be remembered for others.
-            return read(text, state, catalog, self._named(names, state, texts_of))
+            return read(text, state, catalog, _named(_texts(names, texts_of), state, catalog))
+        self._remember(text, state, facts)
+        return facts
+
+    def _remember(self, text: str, state: State, facts: Facts) -> None:
         if len(text) <= MAX_KEPT_TEXT:
             known = self._for(state)
             key = shape(text) if facts.constant_free else None
@@ -128,18 +173,15 @@ class Reader:
                 _keep(known.shapes, key, facts)
             else:
                 _keep(known.texts, text, facts)
-        return facts
 
-    def _named(
-        self, names: tuple[str, ...], state: State, texts_of: Callable[[str], tuple[str, ...]]
-    ) -> dict[str, Facts]:
-        catalog = self.keeper.current
-        found = {}
-        for name in dict.fromkeys(names):
-            texts = texts_of(name)
-            if texts:
-                found[name] = union(read(text, state, catalog) for text in texts)
-        return found
+
+def _texts(names: tuple[str, ...], texts_of: Callable[[str], tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """What each of *names* may run."""
+    return {name: texts for name in dict.fromkeys(names) if (texts := texts_of(name))}
+
+
+def _named(texts: dict[str, tuple[str, ...]], state: State, catalog: Catalog) -> dict[str, Facts]:
+    return {name: union(read(text, state, catalog) for text in each) for name, each in texts.items()}
 
 
 def _keep(kept: dict[str, Facts], key: str, facts: Facts) -> None:
