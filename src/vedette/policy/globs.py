@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vedette.policy import open_names
+
 # What may stand before the colon of an object that is no relation: globs may name these and no others.
 # Most are PostgreSQL's own ObjectType words (src/include/nodes/parsenodes.h), the others what no ObjectType
 # is about: settings, the server itself, files, programs, notification channels, advisory locks, prepared
@@ -24,6 +26,9 @@ KINDS = frozenset(
         "usermapping", "wal", "wrapper",
     }
 )  # fmt: skip
+
+# Kinds whose names may be known in part only: a ``*`` in the name of such an object is any run of characters.
+OPEN = frozenset({"file", "host", "program"})
 
 
 def kind_of(name: str) -> str:
@@ -67,6 +72,8 @@ class Glob:
         """Whether the object matches in some schema; *bare* is a name whose schema nobody knows."""
         if kind_of(bare) != self._kind:
             return False
+        if self._kind in OPEN:
+            return open_names.meet(self.text.partition(":")[2], bare.partition(":")[2])
         skip = len(self._kind) + 1 if self._kind else 0
         glob, name = self.text[skip:], bare[skip:]
         if fits(glob, name):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from vedette.model import Action, Ask, Effect, Touch
 from vedette.policy.conditions import Condition, Match
 from vedette.policy.facts import ACTION, DIALECTS
-from vedette.policy.globs import Globs
+from vedette.policy.globs import OPEN, Globs, kind_of
 
 # More than this many objects are not put before a condition: what it says of them then counts as unknown.
 MAX_OBJECTS = 1000
@@ -169,8 +169,12 @@ class Matcher:
         if not touch.object:
             # A read of nothing reads nothing (SELECT 1). Any other effect without an object may be on any.
             return Match.NO if touch.effect is Effect.READ else Match.MAYBE
-        if touch.resolved:
-            return Match.YES if objects.match(touch.object) else Match.NO
+        kind = kind_of(touch.object)
+        if (touch.resolved or kind in OPEN) and objects.match(touch.object):
+            # Of a name known in part: all that it may be is spelt, as its stars are taken for letters.
+            return Match.YES
+        if touch.resolved and kind != "file":
+            return Match.NO
         return Match.MAYBE if objects.could_match(touch.object) else Match.NO
 
     @property

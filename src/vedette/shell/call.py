@@ -41,7 +41,7 @@ class Call:
         self.notes.unknown(f"{self.name}: {reason}")
 
     def file(self, effect: Effect, text: str, *, tree: bool = False) -> None:
-        self.notes.file(effect, text, self.scope.folder, tree=tree)
+        self.notes.file(effect, text, self.scope.folders, tree=tree)
 
     def read(self, text: str, *, tree: bool = False) -> None:
         self.file(Effect.READ, text, tree=tree)
@@ -73,7 +73,7 @@ class Call:
             return
         scope = self.scope
         if fresh:
-            scope = Scope(folder=self.scope.folder, strange=self.scope.strange, inside=self.scope.inside)
+            scope = Scope(folders=self.scope.folders, strange=self.scope.strange, inside=self.scope.inside)
         self.runs.script(text, scope, args)
 
 

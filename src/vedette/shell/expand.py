@@ -29,11 +29,12 @@ _OPEN, _CLOSE = "\U0010fff8", "\U0010fff9"
 _PAIR = re.compile(f"{_OPEN}.*{_CLOSE}", re.DOTALL)
 _PATTERN = str.maketrans({"*": ANY, "?": ANY, "[": _OPEN, "]": _CLOSE})
 _TILDE = re.compile(r"~([A-Za-z0-9_.+-]*)(?=/|\Z)", re.ASCII)
-_NUMERIC = frozenset({"?", "#", "$", "!", "RANDOM", "SECONDS", "UID", "EUID", "PPID", "LINENO", "BASHPID"})
+_NUMERIC = frozenset({"?", "#", "$", "RANDOM", "SECONDS", "UID", "EUID", "PPID", "LINENO", "BASHPID"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SUM = re.compile(r"[A-Za-z0-9_\s+\-*/%<>=!&|^~?:,();.#@]*\Z", re.ASCII)
 _SIDE_BY_SIDE = re.compile(r"[A-Za-z0-9_]\s+[A-Za-z0-9_]", re.ASCII)
 _CHANGES = re.compile(r"\+\+|--|(?<![=!<>])=(?!=)|<<=|>>=")
+_NAMED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]+\Z", re.ASCII)
 
 
@@ -42,6 +43,13 @@ class _Field:
     text: str = ""
     quoted: bool = False
     several: bool = False
+    pattern: bool = False
+
+    def add(self, text: str) -> None:
+        """Unquoted characters, among which are patterns."""
+        found = text.translate(_PATTERN)
+        self.pattern = self.pattern or found != text
+        self.text += found
 
 
 class Expander:
@@ -70,9 +78,11 @@ class Expander:
         fields = [_Field()]
         for place, part in enumerate(word):
             if isinstance(part, Lit):
-                text = part.text if part.quoted else self._tilde(part, word, place).translate(_PATTERN)
-                fields[-1].text += text
-                fields[-1].quoted |= part.quoted
+                if part.quoted:
+                    fields[-1].text += part.text
+                    fields[-1].quoted = True
+                else:
+                    fields[-1].add(self._tilde(part, word, place))
             elif isinstance(part, Param) and part.name in ("@", "*") and not part.op:
                 self._all(self.scope.positional, fields, part)
             elif isinstance(part, Param) and part.name.endswith(("[@]", "[*]")) and not part.op:
@@ -89,16 +99,12 @@ class Expander:
             else:
                 _split(self._value(part), fields)
             _bounded(fields[-1].text)
-        return [
-            Arg(_patterns(field.text), field.several)
-            for field in fields
-            if field.text or field.quoted or field.several
-        ]
+        return [_arg(field) for field in fields if field.text or field.quoted or field.several]
 
     def _all(self, args: tuple[Arg, ...], fields: list[_Field], part: Param) -> None:
         """``$@`` and ``$*``, and those of arrays."""
         if part.quoted and part.name[-1:] != "@" and part.name[-2:] != "@]":
-            several = any(arg.several for arg in args)
+            several = any(arg.open for arg in args)
             fields[-1].text += ANY if several else " ".join(arg.text for arg in args)
             fields[-1].quoted = True
             return
@@ -108,6 +114,7 @@ class Expander:
             if part.quoted and not arg.several:
                 fields[-1].text += arg.text
                 fields[-1].quoted = True
+                fields[-1].pattern |= arg.pattern
             elif arg.several:
                 fields[-1].text += arg.text
                 fields[-1].several = True
@@ -120,6 +127,10 @@ class Expander:
             return text
         if assigned and ":~" in text:
             text = re.sub(r"(?<=:)~(?=/|:|\Z)", HOME, text)
+        if not place and not assigned and (named := _NAMED.match(text)):
+            # What looks like an assignment is treated like one, wherever it stands.
+            rest = Lit(text[named.end() :], False)
+            return named[0] + self._tilde(rest, (rest, *word[1:]), 0, assigned=True)
         if place or not text.startswith("~"):
             return text
         found = _TILDE.match(text)
@@ -127,8 +138,7 @@ class Expander:
             return ANY + text if not found and "/" in text else text if not found else ANY
         who = found[1]
         if who in ("+", "-") or (who and who.lstrip("+-").isdigit()):
-            folder = self.scope.folder if who == "+" else None
-            home = ANY if folder is None else HOME if folder == "~" else folder
+            home = self.scope.here() if who == "+" else ANY
         else:
             home = HOME + who
         return home + text[found.end() :]
@@ -173,15 +183,15 @@ class Expander:
         if name in _NUMERIC:
             return PLAIN
         if name.isdigit() and name != "0":
-            if any(arg.several for arg in scope.positional):
+            if any(arg.open for arg in scope.positional):
                 return ANY
             place = int(name) - 1 if len(name) < 6 else MAX_TEXT
             return scope.positional[place].text if place < len(scope.positional) else ""
         if name in ("@", "*"):
-            several = any(arg.several for arg in scope.positional)
+            several = any(arg.open for arg in scope.positional)
             return ANY if several else " ".join(arg.text for arg in scope.positional)
-        if name == "PWD" and scope.folder is not None:
-            return HOME if scope.folder == "~" else scope.folder.replace("~", HOME, 1)
+        if name == "PWD":
+            return scope.here()
         return scope.get(name)
 
     def arithmetic(self, inner: Word) -> None:
@@ -214,20 +224,21 @@ class Expander:
 def _split(value: str, fields: list[_Field]) -> None:
     """An unquoted expansion: blanks part words, and patterns apply."""
     if ANY in value:
-        fields[-1].text += value.translate(_PATTERN)
+        fields[-1].add(value)
         fields[-1].several = True
         return
     pieces = re.split(r"[ \t\n]+", value)
     for place, piece in enumerate(pieces):
         if place:
             fields.append(_Field())
-        fields[-1].text += piece.translate(_PATTERN)
+        fields[-1].add(piece)
 
 
-def _patterns(text: str) -> str:
+def _arg(field: _Field) -> Arg:
+    text = field.text
     if _OPEN in text or _CLOSE in text:
         text = _PAIR.sub(ANY, text).replace(_OPEN, "[").replace(_CLOSE, "]")
-    return text
+    return Arg(text, field.several, field.pattern and ANY in text)
 
 
 def _bounded(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from vedette.model import Effect, Touch
 from vedette.shell.facts import NOTHING, Facts
-from vedette.shell.paths import nowhere, path
+from vedette.shell.paths import Folders, nowhere, paths
 from vedette.shell.scope import HOME, PLAIN
 from vedette.shell.tree import Unreadable
 
@@ -43,24 +43,25 @@ class Notes:
         self.touches[Touch(Effect.UNKNOWN)] = None
         self.reason = self.reason or shown(reason)
 
-    def file(self, effect: Effect, text: str, folder: str | None, *, tree: bool = False) -> None:
-        """*tree*: and all that is below it."""
-        name = path(text, folder)
-        if nowhere(name):
-            return
-        self.touch(effect, f"file:{name}")
-        if tree:
-            self.touch(effect, f"file:{name.rstrip('/')}/*")
+    def file(self, effect: Effect, text: str, folders: Folders, *, tree: bool = False) -> None:
+        """The file that *text* names, in each of *folders*. *tree*: and all that is below it."""
+        for name in paths(text, folders):
+            if nowhere(name):
+                continue
+            self.touch(effect, f"file:{name}")
+            if tree:
+                self.touch(effect, f"file:{name.rstrip('/')}/*")
 
-    def start(self, text: str, folder: str | None) -> None:
+    def start(self, text: str, folders: Folders) -> None:
         """A program of which it is not known what it does."""
-        self.touch(Effect.EXECUTE, f"program:{path(text, folder) if '/' in text else shown(text)}")
+        for name in paths(text, folders) if "/" in text else [shown(text)]:
+            self.touch(Effect.EXECUTE, f"program:{name}")
 
-    def mention(self, text: str, folder: str | None) -> None:
+    def mention(self, text: str, folders: Folders) -> None:
         """A path handed to a program of which it is not known what it does with it."""
-        name = path(text, folder)
-        self.mentions[name] = None
-        self.touch(Effect.READ, f"file:{name}", implied=True)
+        for name in paths(text, folders):
+            self.mentions[name] = None
+            self.touch(Effect.READ, f"file:{name}", implied=True)
 
     def facts(self) -> Facts:
         something = any(not touch.implied for touch in self.touches)

@@ -114,9 +114,16 @@ def _long(call: Call, wanted: Spec, text: str, following: list[Arg], given: Give
         given.options.append((name, Arg(value) if equals else None))
         return 0
     taken = Arg(value) if equals else following[0] if following else Arg("")
+    _single(call, wanted, taken)
     given.options.append((name, taken))
     apply(call, role, taken, name)
     return 0 if equals else 1
+
+
+def _single(call: Call, wanted: Spec, taken: Arg) -> None:
+    """A value that becomes several words pushes the rest of them to where options stand."""
+    if taken.open and wanted.risky:
+        call.unknown("an argument that may be an option is made at run time")
 
 
 def _begun(name: str, wanted: Spec) -> list[str]:
@@ -135,6 +142,7 @@ def _short(call: Call, wanted: Spec, text: str, following: list[Arg], given: Giv
             continue
         rest = text[place + 1 :]
         taken = Arg(rest) if rest else following[0] if following else Arg("")
+        _single(call, wanted, taken)
         given.options.append((name, taken))
         apply(call, role, taken, name)
         return 0 if rest else 1

@@ -46,6 +46,7 @@ _REDIRECT = re.compile(
     r"([0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\})?(&>>|&>|<<<|<<-|<<|<>|<&|<|>>|>\||>&|>)", re.ASCII
 )
 _ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[^]\[\s$`'\"\\]*\])?(\+?)=", re.ASCII)
+_INDEXED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 _FUNCTION = re.compile(r"[^\s$`'\"\\|&;()<>{}!~*?\[\]=#]+\Z")
 _JOINED = re.compile(r"(?<=[|&;<>(){}!$])\\\n|\\\n(?=[|&;<>(){}#])")
@@ -445,6 +446,9 @@ class _Commands:
     def assignment(self) -> Assignment | None:
         found = _ASSIGNED.match(self.text, self.at)
         if not found:
+            if _INDEXED.match(self.text, self.at):
+                # Here Bash reads on to the closing bracket, over blanks and operators.
+                raise Unreadable("an array's element of a form that is not known here")
             return None
         name, index, append = found.groups()
         self.at = found.end()

@@ -18,6 +18,14 @@ _ROOT = re.compile(r"/proc/[^/]+(?:/task/[^/]+)?/root(?=/|\Z)")
 _FOLDER = re.compile(r"/proc/[^/]+(?:/task/[^/]+)?/cwd(?=/|\Z)")
 
 
+Folders = tuple[str, ...] | None
+
+
+def paths(text: str, folders: Folders) -> list[str]:
+    """The files that *text* may name, one for each of *folders*."""
+    return list(dict.fromkeys(path(text, folder) for folder in folders or (None,)))
+
+
 def path(text: str, folder: str | None) -> str:
     """The file that *text* names in *folder*: ``/etc/passwd``, ``~/notes``, ``*/notes`` where unknown.
 

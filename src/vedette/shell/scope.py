@@ -13,6 +13,7 @@ PLAIN = "\U0010fffe"
 """One or more of letters, digits and ``_.:+-``, of which the first is no dash."""
 HOME = "\U0010fffd"
 """The caller's home folder."""
+MAX_FOLDERS = 6
 HOLES = frozenset({ANY, PLAIN})
 
 
@@ -20,15 +21,22 @@ HOLES = frozenset({ANY, PLAIN})
 class Arg:
     """One word of a command as the program gets it.
 
-    *several*: it is an expansion that may become any number of words, none included.
+    *several*: it is an expansion that may become any number of words, none included. *pattern*: it
+    becomes the names of files, at least one word, each of which *text* spells.
     """
 
     text: str
     several: bool = False
+    pattern: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether it may be more or less than one word."""
+        return self.several or self.pattern
 
     @property
     def known(self) -> bool:
-        return not self.several and HOLES.isdisjoint(self.text) and HOME not in self.text
+        return not self.open and HOLES.isdisjoint(self.text) and HOME not in self.text
 
     @property
     def may_be_option(self) -> bool:
@@ -37,7 +45,7 @@ class Arg:
 
 @dataclass(slots=True)
 class Scope:
-    """*folder* is where commands run: ``~`` or absolute, None where that is not known.
+    """*folders* are where commands may run, ``~`` or absolute: a ``cd`` may have failed. None is anywhere.
 
     *strange* says why a name may stand for another program than it seems to (PATH was changed).
     *inside* holds the names of the functions that are running.
@@ -46,7 +54,7 @@ class Scope:
     values: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, tuple[Arg, ...]] = field(default_factory=dict)
     functions: dict[str, Command] = field(default_factory=dict)
-    folder: str | None = "~"
+    folders: tuple[str, ...] | None = ("~",)
     positional: tuple[Arg, ...] = ()
     strange: str = ""
     inside: frozenset[str] = frozenset()
@@ -56,7 +64,7 @@ class Scope:
             dict(self.values),
             dict(self.arrays),
             dict(self.functions),
-            self.folder,
+            self.folders,
             self.positional,
             self.strange,
             self.inside,
@@ -65,6 +73,13 @@ class Scope:
     def get(self, name: str) -> str:
         """The value of *name*; of one that was not given here, anything: it may be in the environment."""
         return self.values.get(name, HOME if name == "HOME" else ANY)
+
+    def here(self) -> str:
+        """The folder as a value."""
+        if self.folders is None or len(self.folders) != 1:
+            return ANY
+        folder = self.folders[0]
+        return folder.replace("~", HOME, 1) if folder.startswith("~") else folder
 
     def put(self, name: str, value: str) -> None:
         self.values[name] = value
@@ -82,15 +97,22 @@ class Scope:
         for name, body in other.functions.items():
             if self.functions.setdefault(name, body) is not body:
                 self.strange = f"the function {name} may be one of several"
-        if self.folder != other.folder:
-            self.folder = None
+        self.folders = either(self.folders, other.folders)
         if self.positional != other.positional:
             self.positional = (Arg(ANY, True),)
         self.strange = self.strange or other.strange
 
     def become(self, other: Scope) -> None:
         self.values, self.arrays, self.functions = other.values, other.arrays, other.functions
-        self.folder, self.positional, self.strange = other.folder, other.positional, other.strange
+        self.folders, self.positional, self.strange = other.folders, other.positional, other.strange
+
+
+def either(one: tuple[str, ...] | None, two: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The folders of both; None where they are too many."""
+    if one is None or two is None:
+        return None
+    found = tuple(dict.fromkeys((*one, *two)))
+    return found if len(found) <= MAX_FOLDERS else None
 
 
 def _plain(value: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vedette.shell.scope import ANY, HOME, PLAIN, Scope
+from vedette.shell.scope import ANY, PLAIN, Scope
 from vedette.shell.tree import Lit, Sequence, Simple
 
 _FORMAT = re.compile(
@@ -22,8 +22,8 @@ def value_of(body: Sequence, scope: Scope) -> str:
     if len(texts) != len(words) or None in texts or not texts or texts[0] in scope.functions or scope.strange:
         return ANY
     match texts:
-        case ["pwd"] if scope.folder is not None:
-            return HOME if scope.folder == "~" else scope.folder.replace("~", HOME, 1)
+        case ["pwd"]:
+            return scope.here()
         case ["nproc"] | ["id", "-u"] | ["id", "-g"] | ["date", "-I"]:
             return PLAIN
         case ["date", str(form)] | ["date", "-u", str(form)] if _FORMAT.match(form):

@@ -12,7 +12,7 @@ from vedette.shell.expand import Expander
 from vedette.shell.notes import Notes, shown
 from vedette.shell.parse import parse
 from vedette.shell.programs import PROGRAMS, STANDARD
-from vedette.shell.scope import ANY, HOLES, PLAIN, Arg, Scope
+from vedette.shell.scope import ANY, HOLES, PLAIN, Arg, Scope, either
 from vedette.shell.substituted import value_of
 from vedette.shell.tree import (
     Assignment,
@@ -105,11 +105,11 @@ class Walker:
 
     def _settled(self, command: Command, scope: Scope, stdin: str | None) -> None:
         """One command of a list: the next one runs whether or not this one could change the folder."""
-        before = scope.folder
+        before = scope.folders
         self.walk(command, scope, stdin)
         sure = isinstance(command, Chain) and _leaves(command.links[-1][1], scope)
-        if scope.folder != before and not sure:
-            scope.folder = None
+        if not sure:
+            scope.folders = either(before, scope.folders)
 
     def _chain(self, chain: Chain, scope: Scope, stdin: str | None) -> None:
         if chain.background:
@@ -135,9 +135,9 @@ class Walker:
                 failed.join(scope)
         left = any(_leaves(command, scope) for operator, command in chain.links if operator == "||")
         if not left and len(chain.links) > 1:
-            folder = scope.folder
+            folders = scope.folders
             scope.join(failed)
-            scope.folder = folder  # what follows it in a list forgets a folder that changed
+            scope.folders = folders  # what follows it in a list adds the one before
 
     def _choice(self, branches: tuple[tuple[Sequence | None, Sequence], ...], scope: Scope) -> None:
         done: list[Scope] = []
@@ -156,10 +156,10 @@ class Walker:
             after = scope.copy()
             self.walk(body, after)
             after.join(scope)
-            same = (after.values, after.arrays, after.folder, after.positional) == (
+            same = (after.values, after.arrays, after.folders, after.positional) == (
                 scope.values,
                 scope.arrays,
-                scope.folder,
+                scope.folders,
                 scope.positional,
             )
             scope.become(after)
@@ -229,15 +229,15 @@ class Walker:
         if text.startswith(("/dev/tcp/", "/dev/udp/")):
             self._network(text, scope)
         elif op == "<":
-            self.notes.file(Effect.READ, text, scope.folder)
+            self.notes.file(Effect.READ, text, scope.folders)
         elif op == "<&":
             raise Unreadable("a descriptor that is worked out at run time")
         elif alone and op in (">", ">|", "&>", ">&"):
-            self.notes.file(Effect.DESTROY, text, scope.folder)
+            self.notes.file(Effect.DESTROY, text, scope.folders)
         else:
-            self.notes.file(Effect.WRITE, text, scope.folder)
+            self.notes.file(Effect.WRITE, text, scope.folders)
             if op == "<>":
-                self.notes.file(Effect.READ, text, scope.folder)
+                self.notes.file(Effect.READ, text, scope.folders)
         return None if redirect.fd in (None, 0) and op in ("<", "<>") else stdin
 
     def _network(self, text: str, scope: Scope) -> None:
@@ -277,7 +277,7 @@ class Walker:
             self._assign(assignment, Expander(inner, self._substitution(inner)), inner, exported=True)
         self.program(args, inner, stdin)
         if inner is not scope:
-            scope.folder = inner.folder if inner.folder == scope.folder else None
+            scope.folders = either(inner.folders, scope.folders)
             scope.functions.update(inner.functions)
             for name in inner.values:
                 if inner.values[name] != scope.values.get(name):
@@ -315,7 +315,7 @@ class Walker:
         if self.depth > MAX_DEPTH:
             raise Unreadable("nested too deeply to be read")
         name, rest = args[0], tuple(args[1:])
-        if name.several or not HOLES.isdisjoint(name.text) or not name.text:
+        if name.open or not HOLES.isdisjoint(name.text) or not name.text:
             self.notes.unknown("which program runs is decided at run time")
             self._mentions(rest, scope)
         elif name.text in scope.functions:
@@ -331,7 +331,7 @@ class Walker:
         if scope.strange and name not in ("echo", ":", "true", "false", "cd", "pwd", "exit"):
             self.notes.unknown(scope.strange)
         if known is None:
-            self.notes.start(name, scope.folder)
+            self.notes.start(name, scope.folders)
             self._mentions(args, scope)
             return
         self.notes.touch(Effect.READ, f"program:{name}", implied=True)
@@ -343,7 +343,7 @@ class Walker:
             if text.startswith("-") and "=" in text:
                 text = text.partition("=")[2]
             if text and not text.startswith("-"):
-                self.notes.mention(text, scope.folder)
+                self.notes.mention(text, scope.folders)
 
     def _call(self, name: str, args: tuple[Arg, ...], scope: Scope, stdin: str | None) -> None:
         """A function of the text itself, with its arguments."""

@@ -97,11 +97,12 @@ class Words:
         raise Unreadable("a quote that is not closed")
 
     def _double(self, at: int, parts: list[Part]) -> int:
-        parts.append(Lit("", True))
-        at += 1
+        at, before = at + 1, len(parts)
         while at < len(self.text):
             char = self.text[at]
             if char == '"':
+                if len(parts) == before:
+                    parts.append(Lit("", True))
                 return at + 1
             at = self._quoted(at, parts, _PLAIN_QUOTED, '$`"\\')
         raise Unreadable("a quote that is not closed")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.environment import meddles
-from vedette.shell.paths import path
+from vedette.shell.paths import paths
 from vedette.shell.scope import ANY, PLAIN, Arg
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
@@ -32,19 +32,19 @@ def _names(call: Call, args: list[Arg]) -> None:
 def _cd(call: Call) -> None:
     operands = [arg for arg in call.args if arg.text not in ("-L", "-P", "-e", "-@", "--", "-LP")]
     if not operands:
-        call.scope.folder = "~"
+        call.scope.folders = ("~",)
         return
     to = operands[0]
-    if to.several or to.text.startswith(("-", ANY)):
-        call.scope.folder = None
+    if to.open or to.text.startswith(("-", ANY)):
+        call.scope.folders = None
         return
-    found = path(to.text, call.scope.folder)
-    call.scope.folder = None if "*" in found else found
+    found = tuple(paths(to.text, call.scope.folders))
+    call.scope.folders = None if "*" in "".join(found) else found
 
 
 def _lost(call: Call) -> None:
     """pushd, popd: some other folder."""
-    call.scope.folder = None
+    call.scope.folders = None
 
 
 def _echo(call: Call) -> None:
@@ -131,15 +131,19 @@ def _getopts(call: Call) -> None:
     call.scope.put("OPTIND", PLAIN)
 
 
+def _known(args: list[Arg]) -> tuple[Arg, ...]:
+    return (Arg(ANY, True),) if any(arg.open for arg in args) else tuple(args)
+
+
 def _set(call: Call) -> None:
     """set: options and positional parameters."""
     args = list(call.args)
     while args:
         arg = args[0]
-        if arg.several or arg.text.startswith(ANY):
+        if arg.open or arg.text.startswith(ANY):
             break
         if arg.text in ("--", "-"):
-            call.scope.positional = tuple(args[1:])
+            call.scope.positional = _known(args[1:])
             return
         if arg.text in ("-o", "+o"):
             if len(args) > 1 and args[1].text not in ("pipefail", "errexit", "nounset", "xtrace", "noglob"):
@@ -154,18 +158,18 @@ def _set(call: Call) -> None:
             del args[:1]
         del args[:1]
     if args:
-        call.scope.positional = tuple(args) if not args[0].several else (Arg(ANY, True),)
+        call.scope.positional = _known(args)
 
 
 def _shift(call: Call) -> None:
     by = call.args[0].text if call.args else "1"
-    known = by.isdigit() and len(by) < 4 and not any(arg.several for arg in call.scope.positional)
+    known = by.isdigit() and len(by) < 4 and not any(arg.open for arg in call.scope.positional)
     call.scope.positional = call.scope.positional[int(by) :] if known else (Arg(ANY, True),)
 
 
 def _eval(call: Call) -> None:
     args = [arg for arg in call.args if arg.text != "--"]
-    if any(arg.several for arg in args):
+    if any(arg.open for arg in args):
         call.unknown("what is run is put together at run time")
         return
     call.script(" ".join(arg.text for arg in args), fresh=False)
@@ -180,7 +184,7 @@ def _source(call: Call) -> None:
 def _trap(call: Call) -> None:
     args = [arg for arg in call.args if arg.text not in ("--", "-p", "-l")]
     if args and args[0].text not in ("-", "") and not args[0].text.isdigit():
-        if args[0].several:
+        if args[0].open:
             call.unknown("what is run is put together at run time")
         else:
             call.script(args[0].text, fresh=False)

@@ -61,7 +61,7 @@ def _containers(call: Call) -> None:
     if verb in _GROUPS and len(words) > 1:
         words = words[1:]
         verb = words[0].text
-    if not words or any(arg.several for arg in words[:2]):
+    if not words or any(arg.open for arg in words[:2]):
         if words:
             call.unknown("what it does is decided at run time")
     elif verb == "exec":
@@ -91,12 +91,12 @@ def _exec(call: Call, args: list[Arg]) -> None:
         given = split(Call(call.name, tuple(args), call.scope, call.runs), _EXEC)
         command = given.operands[1:]
     call.touch(Effect.EXECUTE, "system:containers")
-    if not command or any(arg.several for arg in args):
+    if not command or any(arg.open for arg in args):
         call.unknown("a command that is not known")
     else:
         scope = call.scope.copy()
         scope.functions = {}
-        scope.folder = None
+        scope.folders = None
         call.run(command, scope=scope)
 
 

@@ -29,7 +29,7 @@ def _psql(call: Call) -> None:
     given = split(call, _PSQL)
     _whereto(call, [arg.text for arg in given.values("-h", "--host")], given.values("-p", "--port"))
     for arg in [*given.values("-d", "--dbname"), *given.operands]:
-        if arg.several or "://" in arg.text or "=" in arg.text:
+        if arg.open or "://" in arg.text or "=" in arg.text:
             call.unknown("a connection string")
     for arg in given.values("-o", "--output", "-v", "--set", "--variable", "-P", "--pset"):
         if arg.text.startswith("|") or not arg.known:
@@ -43,7 +43,7 @@ def _psql(call: Call) -> None:
         else:
             call.unknown("SQL that it is fed at run time")
     for arg in texts:
-        if arg.several:
+        if arg.open:
             call.unknown("SQL that is put together at run time")
         else:
             _sql(call, arg.text)

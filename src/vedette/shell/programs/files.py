@@ -36,7 +36,7 @@ def _remove(call: Call) -> None:
 def _places(call: Call, given: Given) -> tuple[list[Arg], list[Arg]]:
     """Sources and targets of cp, mv, ln and install."""
     target = given.values("-t", "--target-directory")
-    if any(arg.several for arg in given.operands):
+    if any(arg.several for arg in given.operands) or any(arg.open for arg in given.operands[-1:]):
         call.unknown("which file is the target is decided at run time")
     if target:
         return given.operands, target
@@ -159,7 +159,7 @@ def _permissions(call: Call) -> None:
         else spec("grant", flag="-R --recursive", read="--reference", text="--from -p"),
     )
     files = given.operands if call.name == "setfacl" or given.has("--reference") else given.operands[1:]
-    if any(arg.several for arg in given.operands):
+    if any(arg.open for arg in given.operands[:1]) or any(arg.several for arg in given.operands):
         call.unknown("which files is decided at run time")
     # A mode such as -x looks like an option to us: then the first operand is a file already.
     if call.name in ("chmod", "chattr") and len(given.operands) == len(files) + 1:

@@ -20,7 +20,7 @@ def _shell(call: Call) -> None:
     while args:
         arg = args[0]
         text = arg.text
-        if arg.several or text.startswith(ANY):
+        if arg.open or text.startswith(ANY):
             call.unknown("an argument that may be an option is made at run time")
             return
         if not text.startswith(("-", "+")) or text == "-":
@@ -51,9 +51,9 @@ def _shell(call: Call) -> None:
         if args[0].text.startswith("/dev/fd/") or args[0].text in ("/dev/stdin", "/proc/self/fd/0"):
             call.unknown("commands that another program writes")
         call.read(args[0].text)
-        call.notes.start(f"./{args[0].text}" if "/" not in args[0].text else args[0].text, call.scope.folder)
+        call.notes.start(f"./{args[0].text}" if "/" not in args[0].text else args[0].text, call.scope.folders)
         for arg in args[1:]:
-            call.notes.mention(arg.text, call.scope.folder)
+            call.notes.mention(arg.text, call.scope.folders)
     else:
         _fed(call, args[1:])
 
@@ -69,7 +69,7 @@ def _script(call: Call, args: list[Arg], *, pipefail: bool) -> None:
         args = args[1:]
     if not args:
         return
-    if args[0].several:
+    if args[0].open:
         call.unknown("what is run is put together at run time")
     else:
         call.script(args[0].text, args=tuple(args[2:]))
@@ -103,13 +103,13 @@ def _language(call: Call) -> None:
     given = split(call, _LANGUAGES[name])
     if given.operands and given.operands[0].text != "-":
         script = given.operands[0]
-        if script.several or not HOLES.isdisjoint(script.text):
+        if script.open or not HOLES.isdisjoint(script.text):
             call.unknown("which program runs is decided at run time")
         text = script.text
-        call.notes.start(f"./{text}" if "/" not in text else text, call.scope.folder)
+        call.notes.start(f"./{text}" if "/" not in text else text, call.scope.folders)
         call.read(text)
         for arg in given.operands[1:]:
-            call.notes.mention(arg.text, call.scope.folder)
+            call.notes.mention(arg.text, call.scope.folders)
     elif not (given.has("-V", "--version", "-v") and len(call.args) == 1):
         call.unknown("a program in a language that is not read here")
 

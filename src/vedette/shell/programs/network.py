@@ -156,7 +156,7 @@ def _ssh(call: Call) -> None:
     if len(given.operands) < 2:
         call.unknown("a shell on another host")
         return
-    if any(arg.several for arg in given.operands):
+    if any(arg.open for arg in given.operands):
         call.unknown("what is run is put together at run time")
         return
     call.script(" ".join(arg.text for arg in given.operands[1:]))
@@ -201,7 +201,7 @@ _RSYNC = spec(
 def _transfer(call: Call, wanted: Spec) -> None:
     """scp and rsync: what is sent goes out, what comes in is written."""
     given = split(call, wanted)
-    if any(arg.several for arg in given.operands):
+    if any(arg.several for arg in given.operands) or any(arg.open for arg in given.operands[-1:]):
         call.unknown("what is copied where is decided at run time")
     *sources, target = given.operands or [Arg(ANY)]
     port = given.values("-P", "--port")
@@ -276,7 +276,7 @@ def _sends(call: Call, port: str = "*") -> None:
     """Programs that send what they are given, to wherever."""
     for arg in call.args:
         if not arg.text.startswith("-"):
-            call.notes.mention(arg.text, call.scope.folder)
+            call.notes.mention(arg.text, call.scope.folders)
     call.host(Effect.EXPORT, "*", port)
 
 

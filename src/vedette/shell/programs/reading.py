@@ -154,7 +154,7 @@ def _unique(call: Call) -> None:
     """uniq: the second operand is written."""
     given = split(call, spec("read", text="-f -s -w --skip-fields --skip-chars --check-chars"))
     for place, arg in enumerate(given.operands):
-        if arg.several:
+        if arg.open:
             call.unknown("files to read and to write that are not known")
         call.file(Effect.WRITE if place else Effect.READ, arg.text)
 
@@ -162,7 +162,7 @@ def _unique(call: Call) -> None:
 def _hexadecimal(call: Call) -> None:
     given = split(call, spec("read", text="-c -cols -g -l -len -s -seek -o", closed=False))
     for place, arg in enumerate(given.operands):
-        if arg.several or any(name == "-r" for name, _ in given.options):
+        if arg.open or any(name == "-r" for name, _ in given.options):
             call.unknown("files to read and to write that are not known")
         call.file(Effect.WRITE if place else Effect.READ, arg.text)
 

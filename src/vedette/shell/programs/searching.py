@@ -25,7 +25,7 @@ def _grep(call: Call) -> None:
     for arg in given.operands[pattern:] or ([Arg(".")] if below else []):
         if arg.text != "-":
             call.read(arg.text, tree=below)
-    if given.operands and given.operands[0].several:
+    if given.operands and given.operands[0].open:
         call.read(ANY, tree=True)
 
 
@@ -164,7 +164,7 @@ def _run(call: Call, roots: list[str], args: list[Arg], *, local: bool) -> list[
     scope = call.scope
     if local:
         scope = scope.copy()
-        scope.folder = None
+        scope.folders = None
     for root in roots:
         found = f"{'.' if local else root.rstrip('/') if root != '/' else ''}/{ANY}"
         if command:

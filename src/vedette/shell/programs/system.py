@@ -123,7 +123,8 @@ def _crontab(call: Call) -> None:
 def _accounts(call: Call) -> None:
     """useradd and the like: who may log in, and as what."""
     values = spec(
-        text="-u -g -G -d -s -c -e -f -k -K -p -R -P -a -M -A -N -n -L -h -m -x -w -i -U -b -S --home --shell "
+        text="-u -g -G -d -s -c -e -f -k -K -p -R -P -a -M -A -N -n -L -h -m -x -w -i -U -b -S "
+        "--home --shell "
         "--uid --ingroup --gecos --groups --password --comment --expiredate --gid"
     )
     given = split(call, values)
@@ -273,7 +274,7 @@ def _default(call: Call) -> None:
     call.touch(Effect.CONFIGURE, "system:configuration")
     for arg in given.operands or [Arg("")]:
         if arg.text:
-            call.notes.mention(arg.text, call.scope.folder)
+            call.notes.mention(arg.text, call.scope.folders)
 
 
 PROGRAMS: Mapping[str, Callable[[Call], None]] = {

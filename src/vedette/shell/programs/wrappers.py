@@ -109,10 +109,10 @@ def _run(call: Call) -> None:
     command = (
         _variables(call, given.operands[wanted.skip :]) if wanted.elevated else given.operands[wanted.skip :]
     )
-    if any(arg.several for arg in given.operands[: wanted.skip]):
+    if any(arg.open for arg in given.operands[: wanted.skip]):
         call.unknown("which program runs is decided at run time")
     elif command and wanted.lone:
-        if any(arg.several for arg in command):
+        if any(arg.open for arg in command):
             call.unknown("what is run is put together at run time")
         else:
             call.script(" ".join(arg.text for arg in command))
@@ -155,12 +155,12 @@ def _env(call: Call) -> None:
     folders = given.values("-C", "--chdir")
     scope = _fresh(call)
     if folders:
-        scope.folder = None
+        scope.folders = None
     operands = given.operands
     if operands and operands[0].text == "-":
         operands = operands[1:]
     command = _variables(call, operands)
-    if any(arg.several for arg in command[:1]):
+    if any(arg.open for arg in command[:1]):
         call.unknown("which program runs is decided at run time")
     elif command:
         call.run(command, stdin=call.stdin, scope=scope)
@@ -185,7 +185,7 @@ def _su(call: Call) -> None:
     if not scripts:
         call.unknown("a shell of its own")
     for arg in scripts:
-        if arg.several:
+        if arg.open:
             call.unknown("what is run is put together at run time")
         else:
             call.script(arg.text)
