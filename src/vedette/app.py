@@ -49,9 +49,6 @@ from vedette.trail import events
 if TYPE_CHECKING:
     from vedette.hosts import SshPart
 
-if TYPE_CHECKING:
-    from vedette.hosts import SshPart
-
 log = logging.getLogger(__name__)
 
 # Outcomes wait this long for an append to take them along.
@@ -83,7 +80,6 @@ class App:
         self.identity: Identity
         self.live: Live
         self.engine: Engine
-        self.ssh: SshPart | None = None
         self.ssh: SshPart | None = None
         self.revocations: Revocations
         self.certificate: CertificateFiles
@@ -157,7 +153,6 @@ class App:
         await self.desk.start()
         self.engine = Engine(self._shared(mask_key), self._backends(settings, {}))
         self.ssh = self._ssh(mask_key) if settings.gateway.listen.ssh is not None else None
-        self.ssh = self._ssh(mask_key) if settings.gateway.listen.ssh is not None else None
         self._door = self._first_door(self._tls())
         listeners = self._listeners = self._listen()
         self.journal.record(
@@ -173,8 +168,6 @@ class App:
         )
         if "postgres" in listeners:
             self._spawn(self.engine.serve(listeners["postgres"], lambda: self._door))
-        if "ssh" in listeners and self.ssh is not None:
-            self._spawn(self.ssh.serve(listeners["ssh"]))
         if "ssh" in listeners and self.ssh is not None:
             self._spawn(self.ssh.serve(listeners["ssh"]))
         if "web" in listeners:
@@ -231,22 +224,6 @@ class App:
             clock=time.time,
             limits=lambda: self.settings.gateway.limits,
             live=self.live,
-        )
-
-    def _ssh(self, mask_key: bytes) -> SshPart:
-        """Hosts behind SSH. Raises OSError where what speaks SSH is not installed."""
-        try:
-            from vedette import hosts
-            from vedette.protocols.ssh import engine as ssh
-        except ImportError as missing:
-            raise OSError("gateway.listen.ssh needs asyncssh; install vedette[ssh]") from missing
-        shared = ssh.Shared(
-            journal=self.journal, desk=self.desk, policy=self.policy_for, clock=time.time,
-            limits=lambda: self.settings.gateway.limits, live=self.live,
-        )  # fmt: skip
-        found = hosts.Hosts(self._logins, mask_key)
-        return hosts.SshPart(
-            shared, found, self.settings, self.identity, self.ssh_authority, self.folder.keys
         )
 
     def _ssh(self, mask_key: bytes) -> SshPart:
@@ -447,8 +424,6 @@ class App:
         self.identity.use(issuers)
         self._door = _as_set(self._door, loaded)
         self.engine.reload(backends)
-        if self.ssh is not None:
-            self.ssh.reload(loaded)
         if self.ssh is not None:
             self.ssh.reload(loaded)
         self.live.reload()
