@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -46,6 +47,12 @@ def test_the_record_holds_no_piece_of_the_token_and_its_repr_neither():
 
 def test_two_tokens_never_share_an_id():
     assert len({issue().record.id for _ in range(100)}) == 100
+
+
+def test_an_id_is_never_taken_for_an_option(monkeypatch):
+    """People name it on command lines; base64 would let every 64th begin with a dash."""
+    monkeypatch.setattr("secrets.token_bytes", lambda size: b"\xfb" * size)  # "-" to "-_v7" in base64
+    assert re.fullmatch("[0-9a-f]{32}", issue().record.id)
 
 
 def test_a_token_names_its_type_key_and_method_and_nothing_else():

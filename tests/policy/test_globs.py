@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vedette.policy.globs import Glob, Globs, fits, misspelt
+from vedette.policy.globs import Glob, Globs, fits, kind_of, misspelt
+from vedette.sql.catalog import qualified
 
 texts = st.text("ab.:*", max_size=8)
 names = st.text("ab.:", max_size=8)
@@ -108,3 +109,13 @@ def test_a_glob_that_can_match_nothing_has_a_fix(glob: str, fix: str) -> None:
 @pytest.mark.parametrize("glob", ["public.t", "*", "pay*", "function:*", "*.t", 'public."a:b"', '"A:b".t'])
 def test_a_glob_that_can_match_has_none(glob: str) -> None:
     assert misspelt(glob) is None
+
+
+def test_no_schema_passes_for_a_kind() -> None:
+    """CREATE SCHEMA "setting:x" makes tables whose names begin like those of settings."""
+    name = qualified("setting:x", "t")
+    assert name == '"setting:x".t'
+    assert kind_of(name) == ""
+    assert not Globs(("setting:*",)).match(name)
+    assert Globs(("*",)).match(name)
+    assert qualified("public", "function:f") == 'public."function:f"'

@@ -8,7 +8,7 @@ import pytest
 
 from tests.policy.asks import AGENT, APPDB
 from vedette.masking.detectors import DETECTORS
-from vedette.model import Action, Ask
+from vedette.model import Action, Ask, Deny
 from vedette.policy import Marks, Policies, compile_policies, packs
 from vedette.policy.globs import KINDS, kind_of
 from vedette.policy.rules import KINDS as RULES
@@ -263,3 +263,35 @@ def test_an_unknown_pack_is_an_error() -> None:
 
 def test_a_rule_kind_is_no_pack() -> None:
     assert not set(RULES) & set(packs.every())
+
+
+HINTED = {
+    "DROP TABLE t": "leave it in place",
+    "DELETE FROM t": "add a WHERE clause",
+    "GRANT SELECT ON t TO bob": "permissions you have",
+    "COPY t TO PROGRAM 'cat'": "COPY ... TO STDOUT",
+    "CREATE EXTENSION dblink": "pg_extension",
+}
+
+
+@pytest.mark.parametrize(("text", "hint"), HINTED.items())
+def test_a_pack_says_what_to_do_instead(text: str, hint: str) -> None:
+    denials = [{"deny": {"pack": pack}} for pack in packs.names(entities=False)]
+    assert hint in refused(text, *denials).hint
+    # Whoever wrote the rule knows better.
+    own = [rule | {"hint": "ask Ada"} for rule in denials]
+    assert refused(text, *own).hint == "ask Ada"
+
+
+def test_what_could_not_be_read_gets_no_hint_of_a_pack() -> None:
+    assert "WHERE" not in refused("nonsense", {"deny": {"pack": "destructive-sql"}}).hint
+
+
+def refused(text: str, *rules: dict[str, object]) -> Deny:
+    allow = {"allow": {"effects": ["*"]}}
+    policies = compile_policies([{"name": "p", "rules": [allow, *rules]}], Marks("x.yaml"))
+    facts = read(text, STATE, CATALOG)
+    action = Action("postgres", "query", text, facts.touches, (), facts.for_policy(), reason=facts.reason)
+    verdict = policies.for_session(AGENT, APPDB).decide(Ask(AGENT, APPDB, action)).verdict
+    assert isinstance(verdict, Deny)
+    return verdict

@@ -113,7 +113,7 @@ class Tokens:
             )
         signer, issued = self.keys.signer, int(now)
         record = TokenRecord(
-            id=secrets.token_urlsafe(16),
+            id=secrets.token_hex(16),  # never to be taken for an option: people name it on command lines
             issuer=self.issuer,
             subject=subject,
             kind=Kind(kind),

@@ -131,7 +131,7 @@ class Matcher:
     """Everything given must match; what is not given (None) matches anything.
 
     *effects* None is any effect. *packed* are the matchers of *pack*, of which
-    one must match.
+    one must match. *hint* says, of one in a pack, what to do instead.
     """
 
     effects: frozenset[Effect] | None = None
@@ -140,6 +140,7 @@ class Matcher:
     condition: Condition | None = None
     pack: str = ""
     packed: tuple[Matcher, ...] = ()
+    hint: str = ""
 
     def match(self, touch: Touch, view: Looking) -> Match:
         found = self._effect(touch)
@@ -163,6 +164,12 @@ class Matcher:
         if touch.effect is Effect.UNKNOWN:
             return Match.MAYBE  # nothing that a pack lists can be ruled out for what was not read
         return max(each.match(touch, view) for each in self.packed)
+
+    def instead(self, touch: Touch, view: Looking) -> str:
+        """What to do instead, by the part of the pack that matches *touch* best; "" where nothing says so."""
+        if touch.effect is Effect.UNKNOWN or not self.packed:
+            return ""
+        return max(self.packed, key=lambda each: each.match(touch, view)).hint
 
     @staticmethod
     def _object(touch: Touch, objects: Globs) -> Match:

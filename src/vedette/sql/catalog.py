@@ -184,13 +184,14 @@ class Catalog:
 
 
 def qualified(schema: str, name: str) -> str:
-    """``schema.name``; a part that holds a dot or a quote is quoted, so that no two names look alike."""
+    """``schema.name``; a part that holds a dot, a colon or a quote is quoted, so that no two names look alike."""
     return f"{part(schema)}.{part(name)}"
 
 
 def part(name: str) -> str:
     """One component of a qualified name."""
-    if "." in name or '"' in name:
+    # ``kind:name`` is how what is not a relation is spelt: no schema may pass for a kind.
+    if "." in name or ":" in name or '"' in name:
         return '"' + name.replace('"', '""') + '"'
     return name
 

@@ -6,7 +6,7 @@ A pack is one YAML file in this folder, named like the pack.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -23,7 +23,7 @@ SUFFIX = ".yaml"
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """*says* has a line on each entry, for the manual. Either *matchers* or *entities* is empty."""
+    """*says* has a line on each entry, for the manual; each matcher has its hint, for whoever is refused. Either *matchers* or *entities* is empty."""
 
     name: str
     about: str
@@ -56,13 +56,15 @@ def _read(name: str, text: str) -> Pack:
     book = Book(Marks(f"packs/{name}{SUFFIX}"))
     fields = Node(value, (), book).fields(("about", "matchers", "entities"), required=("about",))
     entries = fields["matchers"].entries() if "matchers" in fields else []
-    decoded = [entry.fields((*matchers.KEYS, "about"), required=("about",)) for entry in entries]
+    decoded = [
+        entry.fields((*matchers.KEYS, "about", "hint"), required=("about", "hint")) for entry in entries
+    ]
     entities = fields["entities"].texts() if "entities" in fields else ()
     pack = Pack(
         name,
         fields["about"].text(),
         says=tuple(entry["about"].text() for entry in decoded) or tuple(sorted(expand(entities))),
-        matchers=tuple(matchers.decode(entry) for entry in decoded),
+        matchers=tuple(replace(matchers.decode(entry), hint=entry["hint"].text()) for entry in decoded),
         entities=expand(entities),
         source=text,
     )

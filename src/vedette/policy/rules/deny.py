@@ -15,7 +15,10 @@ KEYS: tuple[str, ...] = ("message", "hint")
 
 @dataclass(frozen=True, slots=True)
 class DenyRule:
-    """Refuses what matches or may match. An empty *message* is worded from the touch."""
+    """Refuses what matches or may match.
+
+    An empty *message* is worded from the touch; an empty *hint* is the pack's, where one is used.
+    """
 
     name: str
     matcher: Matcher
@@ -32,11 +35,15 @@ class DenyRule:
     def judge(self, touch: Touch, view: Looking) -> Opinion | None:
         match self.matcher.match(touch, view):
             case Match.YES:
-                return self.certain
+                return self._hinted(self.certain, touch, view)
             case Match.MAYBE:
-                return self.doubtful
+                return self._hinted(self.doubtful, touch, view)
             case Match.NO:
                 return None
+
+    def _hinted(self, opinion: Opinion, touch: Touch, view: Looking) -> Opinion:
+        hint = "" if self.hint else self.matcher.instead(touch, view)
+        return Opinion(Deny(self.name, self.message, hint), opinion.certain) if hint else opinion
 
 
 def decode(name: str, matcher: Matcher, siblings: dict[str, Node]) -> DenyRule:
