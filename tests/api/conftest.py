@@ -29,6 +29,7 @@ gateway:
   data: ./data
   admins: {groups: [admins]}
   auditors: {groups: [auditors]}
+  approvers: {groups: [watchers]}
 resources:
   appdb:
     protocol: postgres
@@ -52,13 +53,21 @@ PEOPLE: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
     "auditor": (Kind.PERSON, ("auditors",), "otto"),
     "dba": (Kind.PERSON, ("dba",), "dana"),
     "second-dba": (Kind.PERSON, ("dba",), "dora"),
+    "approver": (Kind.PERSON, ("watchers",), "walt"),
     "person": (Kind.PERSON, ("sales",), "sam"),
+    # The agent "bot" works for this one.
+    "owner": (Kind.PERSON, ("sales",), "olaf"),
     "service": (Kind.SERVICE, ("dba",), "ci"),
     "agent": (Kind.AGENT, ("ai-agents",), "bot"),
     "proud-agent": (Kind.AGENT, ("admins", "auditors", "dba"), "proud"),
     "operator": (Kind.PERSON, (), "local:root"),
     "false-operator": (Kind.AGENT, (), "local:root"),
+    # Somebody else at work for an admin and for the owner: on their behalf is not as them.
+    "admins-helper": (Kind.PERSON, ("admins", "auditors", "watchers"), "hal"),
+    "lent-admin": (Kind.PERSON, ("admins", "auditors", "watchers"), "ada"),
 }
+ACTORS = {"admins-helper": "ada"}
+LENT = {"lent-admin": ("appdb",)}
 
 
 class Reader:
@@ -131,12 +140,17 @@ class Office:
 
     def token(self, who: str, ttl: float = 600, *, now: float | None = None) -> str:
         kind, groups, subject = PEOPLE[who]
-        return self.tokens.issue(subject, kind, groups, ttl, now=now or time.time()).text
+        return self.tokens.issue(
+            subject, kind, groups, ttl, ACTORS.get(who), now=now or time.time(), resources=LENT.get(who)
+        ).text
 
-    async def session(self, name: str, *, at: float | None = None, live: bool = False) -> None:
+    async def session(
+        self, name: str, *, at: float | None = None, live: bool = False, subject: str = "bot",
+        issuer: str = "vedette", actor: str | None = None,
+    ) -> None:  # fmt: skip
         """A session with one allowed and one denied action, on record and in the index."""
         began = at or time.time()
-        who = Principal("bot", Kind.AGENT, frozenset({"ai-agents"}))
+        who = Principal(subject, Kind.AGENT, frozenset({"ai-agents"}), issuer, actor=actor)
         self.journal.record(
             events.SessionOpened(
                 at=began, session=name, who=events.caller(who), resource="appdb", protocol="postgres"

@@ -124,7 +124,7 @@ async def test_nobody_decides_their_own(client: Client, office: Office) -> None:
 
 
 async def test_holds_of_others_are_not_there(client: Client, office: Office) -> None:
-    hold, waiting = await office.ask()
+    hold, waiting = await office.ask(subject="bot-2")
     for who in ("person", "agent", "service", "proud-agent"):
         assert (await client.ask(who, "GET", "/approvals")).json()["items"] == []
         assert (await client.ask(who, "GET", f"/approvals/{hold}")).status_code == 404

@@ -38,7 +38,7 @@ def test_every_setting_arrives() -> None:
         "tls: {certificate: c.pem, key: /k.pem, ca: ca.pem}, "
         "journal: {durability: fsync, checkpoint_every: 7, anchor: ../anchor}, "
         "limits: {statement: 1MiB, value: 2MiB, sessions: 5, per_principal: 2, login_timeout: 3s, idle: 1h}, "
-        "admins: {groups: [a]}, auditors: {groups: [b, c]}}",
+        "admins: {groups: [a]}, auditors: {groups: [b, c]}, approvers: {groups: [d]}}",
         identity="{name: gate, scope: groups, issuers: [{issuer: 'https://id.example', audience: v, "
         "others: [w], algorithms: [PS256], parties: [p], groups: realm_access.roles, "
         "email: [user, mail.work], "
@@ -59,7 +59,7 @@ def test_every_setting_arrives() -> None:
     assert (gateway.tls.certificate, gateway.tls.key) == (FILE.parent / "c.pem", Path("/k.pem"))
     assert gateway.journal.anchor == FILE.parent / "../anchor"
     assert dataclasses.astuple(gateway.limits) == (1 << 20, 2 << 20, 5, 2, 3.0, 3600.0)
-    assert (gateway.admins, gateway.auditors) == ({"a"}, {"b", "c"})
+    assert (gateway.admins, gateway.auditors, gateway.approvers) == ({"a"}, {"b", "c"}, {"d"})
     assert (found.identity.name, found.identity.scope) == ("gate", "groups")
     assert (issuer.issuer, issuer.audience, issuer.others) == ("https://id.example", "v", {"w"})
     assert (issuer.algorithms, issuer.parties) == ({"PS256"}, {"p"})

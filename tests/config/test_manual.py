@@ -43,6 +43,7 @@ def test_every_setting_of_the_gateway_is_described() -> None:
         "limits": gateway.LIMIT_KEYS,
         "admins": ("groups",),
         "auditors": ("groups",),
+        "approvers": ("groups",),
     }
     plain = below("gateway", tuple(key for key in gateway.KEYS if key not in groups))
     assert set(rows("gateway")) == plain.union(

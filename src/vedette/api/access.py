@@ -1,14 +1,18 @@
 """Who may do what here. Silence denies: each route names its dependency from this module.
 
-========== =======================================================================
-nobody     ``/health`` and the OpenAPI document, no more
-anybody    with a good token: ``/self``, and the holds they may decide
+========== ===========================================================================
+nobody     ``/health``, how to log in, and the OpenAPI document, no more
+agent      an agent or a service: itself, what it may reach, its own sessions and holds
+owner      a person: that, and the sessions, tokens, keys and holds of agents that act on
+           its behalf or are its own; it may end and revoke these. Holds that its groups decide
+approver   in a group of ``gateway.approvers``: besides, looks at every hold
 auditor    in a group of ``gateway.auditors``: reads everything
 admin      in a group of ``gateway.admins``: reads, kills, issues, revokes, reloads
 operator   who can read the data folder (``local:``): an admin
-========== =======================================================================
+========== ===========================================================================
 
-Agents are neither auditors nor admins, whatever their groups say.
+Agents are neither approvers, auditors nor admins, whatever their groups say. To decide a
+hold, nobody's role counts: only the groups that its rule names.
 """
 
 from __future__ import annotations
@@ -29,15 +33,49 @@ Here = Annotated[Gateway, Depends(gateway)]
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who makes this request, and what that permits."""
+    """Who makes this request, and what that permits: *reads* everything, *rules*, *approves*."""
 
     principal: Principal
     reads: bool
     rules: bool
+    approves: bool = False
 
     @property
     def role(self) -> str:
-        return "admin" if self.rules else "auditor" if self.reads else "none"
+        if self.rules:
+            return "admin"
+        if self.reads:
+            return "auditor"
+        if self.approves:
+            return "approver"
+        return "owner" if self.owner else "agent"
+
+    @property
+    def owner(self) -> bool:
+        """Whether agents may be this visitor's: a person, here for itself and with all that it has."""
+        who = self.principal
+        return who.kind is Kind.PERSON and who.actor is None and who.resources is None
+
+    def is_(self, principal: str) -> bool:
+        """Whether *principal* (an id) is this visitor itself."""
+        return principal == self.principal.id
+
+    def owns(self, principal: str, actor: str | None) -> bool:
+        """
+        Whether what *principal* (an id) does, on behalf of *actor*, is this person's own.
+
+        A bare actor was named by the principal's own issuer, so it means a person of that
+        issuer and of no other.
+        """
+        who = self.principal
+        if not self.owner:
+            return False
+        near = actor == who.subject and principal.startswith(f"{who.issuer}#")
+        return self.is_(principal) or actor == who.id or near
+
+    def sees(self, principal: str, actor: str | None) -> bool:
+        """Whether this visitor may look at what *principal* does on behalf of *actor*."""
+        return self.reads or self.is_(principal) or self.owns(principal, actor)
 
 
 def bearer(request: Request) -> str:
@@ -68,14 +106,19 @@ async def visitor(request: Request, here: Here) -> Visitor:
 def standing(here: Gateway, principal: Principal) -> Visitor:
     """What *principal* may do by the settings in force now."""
     settings = here.settings.gateway
-    if principal.kind is Kind.AGENT:
+    if principal.kind is Kind.AGENT or principal.actor is not None or principal.resources is not None:
+        # Who acts for somebody else, and whatever was lent for less, has no role of its own.
         return Visitor(principal, reads=False, rules=False)
     operator = principal.issuer == here.tokens.issuer and principal.subject.startswith(OPERATOR)
     rules = operator or not principal.groups.isdisjoint(settings.admins)
-    return Visitor(principal, rules or not principal.groups.isdisjoint(settings.auditors), rules)
+    reads = rules or not principal.groups.isdisjoint(settings.auditors)
+    approves = principal.kind is Kind.PERSON and not principal.groups.isdisjoint(settings.approvers)
+    return Visitor(principal, reads, rules, approves)
 
 
 Anybody = Annotated[Visitor, Depends(visitor)]
+# The same door; the route shows each visitor what is its own, and says 404 of the rest.
+Own = Annotated[Visitor, Depends(visitor)]
 
 
 async def reader(who: Anybody) -> Visitor:
@@ -86,6 +129,12 @@ async def reader(who: Anybody) -> Visitor:
     return who
 
 
+async def person(who: Anybody) -> Visitor:
+    if not who.reads and not who.owner:
+        raise forbidden("this is for people", "ask the person who owns this agent")
+    return who
+
+
 async def admin(who: Anybody) -> Visitor:
     if not who.rules:
         raise forbidden("this is for admins to do", "ask for a token with a group of gateway.admins")
@@ -93,4 +142,5 @@ async def admin(who: Anybody) -> Visitor:
 
 
 Reader = Annotated[Visitor, Depends(reader)]
+Owner = Annotated[Visitor, Depends(person)]
 Admin = Annotated[Visitor, Depends(admin)]

@@ -16,6 +16,7 @@ from vedette.api import (
     oauth,
     policy,
     problems,
+    resources,
     sessions,
     ssh,
     tokens,
@@ -24,7 +25,7 @@ from vedette.api.context import Gateway
 from vedette.api.guard import Guard
 
 PREFIX = "/api/v1"
-NOUNS = (login, info, sessions, actions, approvals, tokens, keys, policy, events, ssh)
+NOUNS = (login, info, resources, sessions, actions, approvals, tokens, keys, policy, events, ssh)
 
 
 def build(gateway: Gateway) -> FastAPI:

@@ -100,8 +100,8 @@ class Say(BaseModel):
 
 
 def sees(who: Visitor, hold: HoldRow) -> bool:
-    """Whether *who* may look at *hold*: approvers of it, and who may read everything."""
-    if who.reads:
+    """Whether *who* may look at *hold*: who asks, approvers of it, and who may read everything."""
+    if who.approves or who.sees(hold.principal, hold.actor):
         return True
     person = who.principal.kind is Kind.PERSON
     return person and not who.principal.groups.isdisjoint(hold.approvers)
@@ -119,7 +119,7 @@ async def list_approvals(
     limit: Limit = 50,
     cursor: Next = None,
 ) -> Page[Approval]:
-    """Holds that you may decide (auditors and admins: all), newest first."""
+    """Holds that you may decide or wait for (approvers, auditors and admins: all), newest first."""
     statuses = {"pending": ("pending",), "open": OPEN, "all": None}[status]
 
     async def find(before: float | None, many: int) -> list[HoldRow]:

@@ -11,11 +11,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from vedette.api.access import Admin, Here, Reader
+from vedette.api.access import Here, Own, Owner, Visitor
 from vedette.api.pages import Limit, Next, Page, page
-from vedette.api.problems import ProblemError, not_found
+from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.journal.read import Entry, read
 from vedette.store.sessions import SessionRow
+from vedette.store.whose import Whose
 
 router = APIRouter(prefix="/sessions", tags=["sessions"])
 
@@ -82,7 +83,7 @@ class Killed(BaseModel):
 
 @router.get("")
 async def list_sessions(
-    who: Reader,
+    who: Own,
     here: Here,
     principal: Name | None = None,
     resource: Name | None = None,
@@ -92,43 +93,49 @@ async def list_sessions(
     cursor: Next = None,
 ) -> Page[Session]:
     """Sessions, newest first. The index follows the journal by a second or so."""
+    whose = None if who.reads else Whose(who.principal, who.owner)
 
     async def find(before: float | None, many: int) -> list[SessionRow]:
         return await here.store.sessions.find(
-            principal=principal, resource=resource, live=live, since=since, before=before, limit=many
-        )
+            principal=principal, resource=resource, live=live, since=since, before=before, whose=whose,
+            limit=many,
+        )  # fmt: skip
 
     rows, after = await page(find, lambda row: (row.opened, row.id), cursor, limit)
     return Page(items=[_shown(row, here) for row in rows], next=after)
 
 
 @router.get("/{session}")
-async def show_session(who: Reader, here: Here, session: str) -> Session:
+async def show_session(who: Own, here: Here, session: str) -> Session:
     """One session."""
-    return _shown(await _known(here, session), here)
+    return _shown(await _known(here, session, who), here)
 
 
 @router.get("/{session}/records")
 async def session_records(
-    who: Reader,
+    who: Owner,
     here: Here,
     session: str,
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_RECORDS)] = MAX_RECORDS,
 ) -> Records:
     """What the journal holds of a session, in order: enough to show and to replay it."""
-    row = await _known(here, session)
+    row = await _known(here, session, who)
     here.journal.flush()
     return await asyncio.to_thread(_records, here.journal.folder, session, row.first_seq, after, limit)
 
 
 @router.post("/{session}/kill")
-async def kill_session(who: Admin, here: Here, session: str, kill: Kill) -> Killed:
+async def kill_session(who: Owner, here: Here, session: str, kill: Kill) -> Killed:
     """End a live session now; what it runs upstream is ended too. On record in its last entry."""
+    if not who.rules:
+        row = await _known(here, session, who)
+        if not who.owns(row.principal, row.actor):
+            raise forbidden("this is for admins to do", "ask for a token with a group of gateway.admins")
     why = f"{who.principal.id}: {kill.reason}" if kill.reason else who.principal.id
     if here.live.kill(session, f"killed by {why}"):
         return Killed(session=session, killed=True)
-    await _known(here, session)
+    await _known(here, session, who)
     raise ProblemError(409, "session.over", f"the session {session[:100]} is not live")
 
 
@@ -138,9 +145,10 @@ def _shown(row: SessionRow, here: Here) -> Session:
     return shown
 
 
-async def _known(here: Here, session: str) -> SessionRow:
+async def _known(here: Here, session: str, who: Visitor) -> SessionRow:
+    """The session; one that is not for *who* looks like one that is not there."""
     row = await here.store.sessions.get(session)
-    if row is None:
+    if row is None or not who.sees(row.principal, row.actor):
         raise not_found("session")
     return row
 

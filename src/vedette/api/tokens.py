@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.api import changes
-from vedette.api.access import Admin, Here, Reader
-from vedette.api.problems import ProblemError, not_found
+from vedette.api.access import Admin, Here, Owner, Visitor
+from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.folder import OPERATOR
 from vedette.identity.tokens import TokenRecord
 from vedette.model import Kind
 from vedette.store.tokens import TokenRow
+from vedette.store.whose import Whose
 from vedette.trail import events
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
@@ -88,13 +89,15 @@ def reserved(subject: str) -> ProblemError | None:
 
 @router.get("")
 async def list_tokens(
-    who: Reader,
+    who: Owner,
     here: Here,
     expired: Annotated[bool, Query(description="those that have expired, too")] = False,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200,
 ) -> Tokens:
-    """Issued tokens."""
-    rows = await here.store.tokens.find(now=None if expired else time.time(), limit=limit + 1)
+    """Issued tokens (people: their own, and those of their agents)."""
+    whose = None if who.reads else Whose(who.principal, agents=True)
+    now = None if expired else time.time()
+    rows = await here.store.tokens.find(now=now, whose=whose, limit=limit + 1)
     return Tokens(items=[shown(row) for row in rows[:limit]], more=len(rows) > limit)
 
 
@@ -125,11 +128,13 @@ async def issue_token(who: Admin, here: Here, wish: Wish) -> NewToken:
 
 
 @router.post("/{token}/revoke")
-async def revoke_token(who: Admin, here: Here, token: str, why: Why) -> Revoked:
-    """Make a token void from now on; its sessions end."""
+async def revoke_token(who: Owner, here: Here, token: str, why: Why) -> Revoked:
+    """Make a token void from now on; its sessions end. People: their own, and those of their agents."""
     row = await here.store.tokens.get(token)
-    if row is None:
+    if row is None or not (who.reads or _owns(who, row.record)):
         raise not_found("token")
+    if not (who.rules or _owns(who, row.record)):
+        raise forbidden("this is for admins to do", "ask for a token with a group of gateway.admins")
     if row.revoked is not None:
         raise ProblemError(409, "token.revoked", "this token was revoked before")
     now, by = time.time(), who.principal.id
@@ -142,6 +147,10 @@ async def revoke_token(who: Admin, here: Here, token: str, why: Why) -> Revoked:
         raise ProblemError(409, "token.revoked", "this token was revoked before")
     here.revocations.add(token)
     return said(Revoked(id=token), recorded=recorded)
+
+
+def _owns(who: Visitor, record: TokenRecord) -> bool:
+    return record.owner == who.principal.id or who.owns(f"{record.issuer}#{record.subject}", record.actor)
 
 
 def _facts(record: TokenRecord) -> changes.Facts:

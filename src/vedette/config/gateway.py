@@ -9,7 +9,8 @@ from vedette.config.addresses import origin
 from vedette.config.settings import KIB, MIB, Gateway, JournalSettings, Limits, Listen, Tls
 from vedette.policy.strict import Node
 
-KEYS = ("url", "listen", "data", "tls", "downstream_tls", "journal", "limits", "admins", "auditors")
+ROLES = ("admins", "auditors", "approvers")
+KEYS = ("url", "listen", "data", "tls", "downstream_tls", "journal", "limits", *ROLES)
 LISTENERS = ("postgres", "web", "ssh")
 TLS_KEYS = ("certificate", "key", "ca")
 JOURNAL_KEYS = ("durability", "checkpoint_every", "anchor")
@@ -34,6 +35,7 @@ def decode(node: Node | None, base: Path) -> Gateway:
         limits=_limits(fields["limits"]) if "limits" in fields else Limits(),
         admins=groups(fields.get("admins")),
         auditors=groups(fields.get("auditors")),
+        approvers=groups(fields.get("approvers")),
         url=_url(fields.get("url")),
     )
 

@@ -200,6 +200,7 @@ def changes(old: Settings, new: Settings) -> tuple[str, ...]:
         *(["limits: changed"] if old.gateway.limits != new.gateway.limits else []),
         *(["admins: changed"] if old.gateway.admins != new.gateway.admins else []),
         *(["auditors: changed"] if old.gateway.auditors != new.gateway.auditors else []),
+        *(["approvers: changed"] if old.gateway.approvers != new.gateway.approvers else []),
     )
 
 

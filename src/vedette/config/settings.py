@@ -89,7 +89,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """*admins* may run the gateway by API and CLI, *auditors* may read all of it; both are groups.
+    """*admins* may run the gateway by API and CLI, *auditors* may read all of it, *approvers*
+    may look at every hold (to decide one, only the rule's own groups count); all are groups.
 
     *url* is where people and programs find the web listener: an origin, without a slash at its end.
     """
@@ -102,6 +103,7 @@ class Gateway:
     limits: Limits = field(default_factory=Limits)
     admins: frozenset[str] = frozenset()
     auditors: frozenset[str] = frozenset()
+    approvers: frozenset[str] = frozenset()
     url: str | None = None
 
 

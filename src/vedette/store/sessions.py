@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from vedette.store import tables
 from vedette.store.connect import Database
+from vedette.store.whose import Whose
 
 _T = tables.sessions
 
@@ -64,10 +65,13 @@ class Sessions:
 
     async def find(
         self, *, principal: str | None = None, resource: str | None = None, live: bool | None = None,
-        since: float | None = None, before: float | None = None, limit: int = 100,
+        since: float | None = None, before: float | None = None, whose: Whose | None = None,
+        limit: int = 100,
     ) -> list[SessionRow]:  # fmt: skip
         """At most *limit* sessions, newest first; *before* and *since* compare with when they opened."""
         query = select(_T).order_by(_T.c.opened.desc(), _T.c.id).limit(limit)
+        if whose is not None:
+            query = query.where(whose.by_id(_T.c.principal, _T.c.actor))
         if principal is not None:
             query = query.where(_T.c.principal == principal)
         if resource is not None:

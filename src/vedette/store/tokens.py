@@ -7,13 +7,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, true, update
 
 from vedette.identity.tokens import TokenRecord
 from vedette.model import Kind
 from vedette.store import tables
 from vedette.store.connect import Database
 from vedette.store.errors import StoreError
+from vedette.store.whose import Whose
 
 log = logging.getLogger(__name__)
 _T = tables.tokens
@@ -50,9 +51,14 @@ class IssuedTokens:
         rows = await self._select(_T.c.id == token, 1)
         return rows[0] if rows else None
 
-    async def find(self, *, now: float | None = None, limit: int = 1000) -> list[TokenRow]:
+    async def find(
+        self, *, now: float | None = None, whose: Whose | None = None, limit: int = 1000
+    ) -> list[TokenRow]:
         """At most *limit* tokens, newest first; with *now*, only those that have not expired by then."""
-        return await self._select(None if now is None else _T.c.expires > now, limit)
+        wanted = true() if now is None else _T.c.expires > now
+        if whose is not None:
+            wanted &= whose.by_subject(_T.c.issuer, _T.c.subject, _T.c.actor, _T.c.owner)
+        return await self._select(wanted, limit)
 
     async def revoke(self, token: str, now: float) -> bool:
         """Make a token void; False where there is none, or it is void already."""
