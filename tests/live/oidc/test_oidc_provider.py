@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.identity.test_keys import Shelf
-from tests.live.oidc.conftest import Provider
+from tests.testbed.provider import Provider
 from vedette.identity import (
     Identity,
     IdentityError,
