@@ -184,7 +184,7 @@ class Catalog:
 
 
 def qualified(schema: str, name: str) -> str:
-    """``schema.name``; a part that holds a dot, a colon or a quote is quoted, so that no two names look alike."""
+    """``schema.name``; a part with a dot, a colon or a quote is quoted, so that no two names look alike."""
     return f"{part(schema)}.{part(name)}"
 
 

@@ -23,7 +23,8 @@ SUFFIX = ".yaml"
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """*says* has a line on each entry, for the manual; each matcher has its hint, for whoever is refused. Either *matchers* or *entities* is empty."""
+    """*says* has a line on each entry, for the manual; its matcher has a hint, for whoever is refused.
+    Either *matchers* or *entities* is empty."""
 
     name: str
     about: str
@@ -51,20 +52,24 @@ def load(name: str) -> Pack:
     return every()[name]
 
 
+def _hint(entry: dict[str, Node]) -> str:
+    return entry["hint"].text() if "hint" in entry else ""
+
+
 def _read(name: str, text: str) -> Pack:
     value: Any = yaml.safe_load(text)
     book = Book(Marks(f"packs/{name}{SUFFIX}"))
     fields = Node(value, (), book).fields(("about", "matchers", "entities"), required=("about",))
     entries = fields["matchers"].entries() if "matchers" in fields else []
     decoded = [
-        entry.fields((*matchers.KEYS, "about", "hint"), required=("about", "hint")) for entry in entries
+        entry.fields((*matchers.KEYS, "about", "hint"), required=("about",)) for entry in entries
     ]
     entities = fields["entities"].texts() if "entities" in fields else ()
     pack = Pack(
         name,
         fields["about"].text(),
         says=tuple(entry["about"].text() for entry in decoded) or tuple(sorted(expand(entities))),
-        matchers=tuple(replace(matchers.decode(entry), hint=entry["hint"].text()) for entry in decoded),
+        matchers=tuple(replace(matchers.decode(entry), hint=_hint(entry)) for entry in decoded),
         entities=expand(entities),
         source=text,
     )
