@@ -61,9 +61,7 @@ def _read(name: str, text: str) -> Pack:
     book = Book(Marks(f"packs/{name}{SUFFIX}"))
     fields = Node(value, (), book).fields(("about", "matchers", "entities"), required=("about",))
     entries = fields["matchers"].entries() if "matchers" in fields else []
-    decoded = [
-        entry.fields((*matchers.KEYS, "about", "hint"), required=("about",)) for entry in entries
-    ]
+    decoded = [entry.fields((*matchers.KEYS, "about", "hint"), required=("about",)) for entry in entries]
     entities = fields["entities"].texts() if "entities" in fields else ()
     pack = Pack(
         name,
