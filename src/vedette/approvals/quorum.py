@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from vedette.model import Kind, Principal
-from vedette.store.holds import DecisionRow, HoldRow, Status
+
+if TYPE_CHECKING:
+    from vedette.store.holds import DecisionRow, HoldRow, Status
 
 
 class NotAllowed(Exception):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
-from vedette.store.holds import HoldRow
+if TYPE_CHECKING:
+    from vedette.store.holds import HoldRow
+
 
 _PLAIN = re.compile(r"[\w.:/$@*-]+")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
