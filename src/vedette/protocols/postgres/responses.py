@@ -7,23 +7,22 @@ said of which rows belong to which masks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
-from vedette.masking.copy import CopyMask
-from vedette.masking.plan import CannotMask, Plan
-from vedette.masking.tally import Tally
+from vedette.masking.plan import CannotMask
 from vedette.model import Deny, MaskRule
 from vedette.protocols.postgres import messages as m
+from vedette.protocols.postgres.answers import ANSWERS, Answers
 from vedette.protocols.postgres.errors import parameter, reword
-from vedette.protocols.postgres.exchange import Exchange, Outcome, Pending
+from vedette.protocols.postgres.exchange import Exchange, Pending
 from vedette.protocols.postgres.messages import ProtocolError, read_u32
 from vedette.protocols.postgres.probe import PROBE, read_probe
 from vedette.protocols.postgres.results import Outputs
+from vedette.protocols.postgres.rows import COPY_DATA, Rows
 from vedette.protocols.steps import Mask, Steps, ToDownstream, ToUpstream
 
 _ROW = 0x44
-_COPY_DATA = 0x64
 _READY = 0x5A
 # What `quick` knows: rows, and the answers that change nothing for those behind them.
 _QUICK = frozenset(b"DTCZ12n")
@@ -42,6 +41,8 @@ class Responses:
         # Every mask that could apply in this session: for what no statement owns.
         self.session_masks = masks
         self._cap = value_cap
+        self._rows = Rows(exchange, outputs, value_cap)
+        self._answers = Answers(exchange, self._rows, outputs)
         self._parts: list[bytes] = []
         self._have = 0
         self._need = m.HEADER
@@ -52,7 +53,6 @@ class Responses:
         self._probing = False
         # The server has said why it ends the session.
         self.said_goodbye = False
-        self._plans: dict[tuple[Any, ...], tuple[Any, Plan | None]] = {}
 
     @property
     def between_messages(self) -> bool:
@@ -83,8 +83,8 @@ class Responses:
             end = at + 1 + length
             if length < 4:
                 raise ProtocolError(f"the server sent a message of type {chr(tag)!r} and {length} bytes")
-            if tag in (_ROW, _COPY_DATA):
-                head = self._head(tag)
+            if tag in (_ROW, COPY_DATA):
+                head = self._rows.head(tag)
                 if (
                     head.plan is None
                     and head.copy is None
@@ -92,7 +92,7 @@ class Responses:
                     and not self._x.discarding
                     and not head.swallow
                 ):
-                    at = self._plain_rows(data, at, end, tag, head)
+                    at = self._rows.step_over(data, at, end, tag, head)
                     if at > size:
                         self._passing = at - size
                         at = size
@@ -146,16 +146,16 @@ class Responses:
             if end < at + m.HEADER or head.swallow or head.kind == "d" or tag not in _QUICK:
                 break
             if tag == _ROW:
-                if self._head(tag).plan is not None or head.copy is not None or head.limits:
+                if self._rows.head(tag).plan is not None or head.copy is not None or head.limits:
                     break
-                at = self._plain_rows(data, at, end, tag, head)
+                at = self._rows.step_over(data, at, end, tag, head)
             elif end > size:
                 break
             elif tag != _READY:
-                kinds, account = _ANSWERS[tag]
+                kinds, account = ANSWERS[tag]
                 if head.kind not in kinds or head.refusal is not None:
                     break  # `feed` says what is wrong with it
-                account(self, head, data, at, end)
+                account(self._answers, head, data, at, end)
                 at = end
             elif x.dirty or head.kind not in "QS":
                 break
@@ -176,77 +176,6 @@ class Responses:
 
     # --- rows ---------------------------------------------------------------------------
 
-    def _head(self, tag: int) -> Pending:
-        """What rows belong to; its plan is made when the first of them comes."""
-        pending = self._x.pending
-        if not pending or pending[0].kind not in "QE":
-            raise ProtocolError("the server sent rows that nobody asked for")
-        head = pending[0]
-        if not head.opened and not self._x.discarding:
-            if tag == _COPY_DATA:
-                raise ProtocolError("the server sent COPY data without beginning a COPY")
-            head.opened = True
-            self._open(head)
-        return head
-
-    def _open(self, head: Pending) -> None:
-        if head.kind == "Q":
-            if head.masks and not head.described:
-                raise ProtocolError("rows without a description, under a mask")
-            return  # its RowDescription came first, and made the plan
-        portal = self._x.names.portals.confirmed.get(head.target)
-        if portal is not None and portal.ruling is not head.ruling:
-            # What runs is what the server bound, whatever else was on its way.
-            head.oblige(portal.ruling)
-        if not head.masks:
-            return
-        described = portal.described if portal is not None else None
-        formats: tuple[int, ...] | None = None
-        if described is None and portal is not None and portal.statement is not None:
-            described = portal.statement.described
-            formats = portal.formats
-        if described is None and head.described:
-            described = head.described
-        if not described:
-            raise ProtocolError("rows without a description, under a mask")
-        self._plan(head, described, formats)
-
-    def _plan(self, head: Pending, described: bytes, formats: tuple[int, ...] | None) -> None:
-        ruling = head.ruling
-        if ruling is None:
-            raise ProtocolError("rows without a ruling")
-        catalog = self.outputs.catalog
-        key = (described, formats, id(ruling.facts), id(head.masks), id(catalog))
-        known = self._plans.get(key)
-        if known is None:
-            if len(self._plans) > 512:
-                self._plans.clear()
-            made = self.outputs.plan(described, formats, head.masks, ruling.facts)
-            # The objects behind the ids are kept, so that no id is used again.
-            known = self._plans[key] = ((ruling.facts, head.masks, catalog), made)
-        head.plan = known[1]
-        if head.plan is not None and head.tally is None:
-            head.tally = Tally()
-
-    def _plain_rows(self, data: bytes, at: int, end: int, tag: int, head: Pending) -> int:
-        """Step over a run of rows by their headers; the offset behind it, perhaps beyond *data*."""
-        size = len(data)
-        begin = at
-        rows = 0
-        while True:
-            rows += 1
-            at = end
-            if size - at < m.HEADER or data[at] != tag:
-                break
-            (length,) = read_u32(data, at + 1)
-            if length < 4:
-                raise ProtocolError(f"the server sent a row of {length} bytes")
-            end = at + 1 + length
-        self._count(head, rows, at - begin)
-        if head.sample_room > 0:
-            self._sample(head, data[begin : min(at, size)])
-        return at
-
     def _opened_rows(
         self, data: bytes, at: int, end: int, tag: int, head: Pending
     ) -> Generator[Any, Any, int]:
@@ -263,87 +192,37 @@ class Responses:
             if end < at + m.HEADER:
                 raise ProtocolError("the server sent a row of an impossible length")
         if not rows:
-            self._need_whole(data, at, end)
+            self._rows.need_whole(data, at, end)
             return at
         run = data[begin:at]
         if self._x.discarding or head.swallow:
             if head.swallow and self._probing:
                 self._learn(run)
             return at
-        allowed = self._within(head, rows, len(run))
+        allowed = self._rows.within(head, rows, len(run))
         if allowed is not None:
             yield from self._break_off(head, allowed)
             return at
-        self._count(head, rows, len(run))
+        self._rows.count(head, rows, len(run))
         try:
             if head.copy is not None:
-                run = self._copy_run(head, run)
+                run = self._rows.copied(head, run)
             elif head.plan is not None:
                 run = yield Mask((head.plan, head.tally), run)
         except CannotMask as refused:
             yield from self._break_off(head, Deny("mask", str(refused), code="masking.refused"))
             return at
         if head.sample_room > 0:
-            self._sample(head, run)
+            self._rows.sample(head, run)
         if run:
             yield ToDownstream(run)
         return at
-
-    def _need_whole(self, data: bytes, at: int, end: int) -> None:
-        if end - at > self._cap:
-            raise ProtocolError(f"a row of {end - at} bytes is over the {self._cap} bytes that can be masked")
-
-    def _copy_run(self, head: Pending, run: bytes) -> bytes:
-        """CopyData messages, masked. PostgreSQL sends a row in each; nothing relies on it."""
-        out = []
-        at = 0
-        copy = head.copy
-        while at < len(run) and copy is not None:
-            end = m.message_end(run, at)
-            masked = copy.feed(run[at + m.HEADER : end])
-            if masked:
-                out.append(m.message(b"d", masked))
-            at = end
-        return b"".join(out)
-
-    def _sample(self, head: Pending, run: bytes) -> None:
-        piece = run[: head.sample_room]
-        head.sample_room -= len(piece)
-        head.sample.append(piece)
-
-    def _count(self, head: Pending, rows: int, size: int) -> None:
-        """Rows that the caller gets: what is held back counts against no limit."""
-        head.rows += rows
-        head.bytes += size
-        self._x.session_rows += rows
-        self._x.session_bytes += size
-
-    def _within(self, head: Pending, rows: int, size: int) -> Deny | None:
-        """The limit that these rows would break, if any."""
-        x = self._x
-        for limit in head.limits:
-            session = limit.per == "session"
-            if limit.rows is not None and (x.session_rows if session else head.rows) + rows > limit.rows:
-                return Deny(
-                    limit.rule,
-                    f"more than {limit.rows} rows per {limit.per}",
-                    "ask for fewer rows",
-                    "limit.rows",
-                )
-            if limit.bytes is not None and (x.session_bytes if session else head.bytes) + size > limit.bytes:
-                return Deny(
-                    limit.rule,
-                    f"more than {limit.bytes} bytes per {limit.per}",
-                    "ask for less",
-                    "limit.bytes",
-                )
-        return None
 
     def _break_off(self, head: Pending, deny: Deny) -> Steps:
         """An error in place of the rest of a result; the server is told to stop."""
         x = self._x
         x.discarding = True
-        self._finish(head, b"", "53400" if deny.code.startswith("limit") else "42501")
+        self._answers.finish(head, b"", "53400" if deny.code.startswith("limit") else "42501")
         head.ruling = None  # it is accounted for
         x.interrupt()
         yield ToDownstream(m.refusal(deny))
@@ -374,13 +253,15 @@ class Responses:
         elif x.pending:
             self._drop_markers()
             head = x.pending[0]
-            passes = self._answer(tag, data, at, end, head)
-            if tag == 0x5A:
+            if tag == _READY:
+                if head.kind not in "QS":
+                    raise ProtocolError("the server is ready too early")
                 if at > start:
                     yield ToDownstream(data[start:at])
                 yield from self._ready(data[at:end], head)
                 return end
-            if passes and not head.swallow and not x.discarding:
+            self._answers.take(tag, data, at, end, head)
+            if not head.swallow and not x.discarding:
                 if tag == 0x63 and head.copy is not None:  # CopyDone: what the mask still holds
                     rest = head.copy.finish()
                     if rest:
@@ -402,145 +283,6 @@ class Responses:
         pending = self._x.pending
         while pending and pending[0].kind == "d":
             pending.popleft()
-
-    def _answer(self, tag: int, data: bytes, at: int, end: int, head: Pending) -> bool:
-        """Account for one answer. False: the caller must not see it."""
-        kind = head.kind
-        if tag == 0x5A:  # Z
-            if kind not in "QS":
-                raise ProtocolError("the server is ready too early")
-            return True
-        if head.refusal is not None:
-            raise ProtocolError("the server accepted what it had to refuse")
-        known = _ANSWERS.get(tag)
-        if known is None or kind not in known[0]:
-            raise ProtocolError(f"the server answered {chr(tag)!r} to {kind!r}")
-        known[1](self, head, data, at, end)
-        return True
-
-    def _completed(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        self._finish(head, data[at + m.HEADER : end - 1], "")
-        if head.kind == "E":
-            self._x.pending.popleft()
-
-    def _empty(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        self._finish(head, b"", "")
-        if head.kind == "E":
-            self._x.pending.popleft()
-
-    def _suspended(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        self._finish(head, b"suspended", "")
-        self._x.pending.popleft()
-
-    def _parsed(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        self._x.pending.popleft()
-        if head.statement is not None:
-            self._x.names.statements.confirm(head.statement)
-
-    def _bound(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        names = self._x.names
-        self._x.pending.popleft()
-        if head.portal is not None:
-            head.portal.statement = names.statements.confirmed.get(head.target, head.portal.statement)
-            names.portals.confirm(head.portal)
-
-    def _closed(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        self._x.pending.popleft()
-        if not head.swallow:
-            names = self._x.names
-            space: Any = names.statements if head.target[:1] == b"S" else names.portals
-            space.confirmed.pop(head.target[1:], None)
-
-    def _columns(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        self._described(head, data[at + m.HEADER : end])
-
-    def _no_columns(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        self._described(head, b"")
-
-    def _described(self, head: Pending, body: bytes) -> None:
-        x = self._x
-        if head.kind == "Q":
-            head.described = body
-            head.plan = None
-            if head.masks:
-                self._plan(head, body, None)
-            return
-        x.pending.popleft()
-        if head.owner is not None:
-            head.owner.described = body
-            return
-        name = head.target[1:]
-        if head.target[:1] == b"S":
-            statement = x.names.statements.confirmed.get(name)
-            if statement is not None:
-                statement.described = body
-                statement.epoch = head.epoch
-            return
-        portal = x.names.portals.confirmed.get(name)
-        if portal is not None:
-            portal.described = body
-        elif x.pending and x.pending[0].kind == "E" and x.pending[0].target == name:
-            x.pending[0].described = body  # a cursor that SQL made
-
-    def _parameter_types(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        body = data[at + m.HEADER : end]
-        statement = self._x.names.statements.confirmed.get(head.target[1:])
-        if statement is not None and head.owner is None and len(body) >= 2:
-            count = int.from_bytes(body[:2], "big")
-            if len(body) == 2 + 4 * count:
-                statement.types = tuple(read_u32(body, 2 + 4 * n)[0] for n in range(count))
-
-    def _copy_begins(self, head: Pending, data: bytes, at: int, end: int) -> None:
-        x = self._x
-        tag = data[at]
-        ruling = head.ruling
-        copy = ruling.facts.copy if ruling is not None else None
-        if copy is None or copy.direction != ("in" if tag == 0x47 else "out"):
-            raise ProtocolError("the server began a COPY that nobody asked for")
-        if tag == 0x47:
-            if head.kind == "E":
-                x.void_syncs(head)
-            return
-        head.opened = True
-        if not head.masks or ruling is None:
-            return
-        plan = self.outputs.copy_plan(ruling.facts, head.masks, head.described)
-        if plan is None:
-            return
-        head.tally = Tally()
-        head.copy = CopyMask(
-            plan, copy.format, copy.delimiter, copy.null, copy.quote, copy.escape, copy.header,
-            tally=head.tally,
-        )  # fmt: skip
-
-    def _finish(self, head: Pending, tag: bytes, sqlstate: str) -> None:
-        """Report how an action came out; a simple query may hold several statements."""
-        x = self._x
-        if head is x.copy_in:
-            x.copy_in = None
-            x.copying = False
-        if head.ruling is None or head.refusal is not None:
-            return
-        x.report(
-            Outcome(
-                head.ruling,
-                tag.decode("utf-8", "replace"),
-                head.rows,
-                head.bytes,
-                sqlstate,
-                head.tally.counts if head.tally is not None else {},
-                head.described,
-                tuple(head.sample),
-            )
-        )
-        head.rows = head.bytes = 0
-        head.sample = []
-        head.plan = None
-        head.copy = None
-        head.tally = None
-        # The next statement of the same message describes its rows itself.
-        head.opened = False
-        head.described = b"" if head.kind == "Q" else head.described
 
     # --- errors, and what comes unasked -------------------------------------------------------
 
@@ -582,7 +324,7 @@ class Responses:
             # Whatever error it met (its own, or a cancel that came in between), it did not run.
             told = m.refusal(head.refusal)
         if head is not None:
-            self._finish(head, b"", sqlstate)
+            self._answers.finish(head, b"", sqlstate)
         hidden = x.discarding or (head is not None and _ours_alone(head))
         if head is not None and head.kind not in "QS":
             x.skip_to_sync()
@@ -636,27 +378,6 @@ class Responses:
         if state != self._x.state:
             self._x.state = state
             self._x.epoch += 1
-
-
-def _nothing(responses: Responses, head: Pending, data: bytes, at: int, end: int) -> None:
-    """CopyDone: the CommandComplete behind it tells what came of the COPY."""
-
-
-# By the answer's tag: to which messages it may be an answer, and what follows from it.
-_ANSWERS: dict[int, tuple[str, Callable[[Responses, Pending, bytes, int, int], None]]] = {
-    ord("C"): ("QE", Responses._completed),
-    ord("T"): ("QD", Responses._columns),
-    ord("n"): ("D", Responses._no_columns),
-    ord("I"): ("QE", Responses._empty),
-    ord("s"): ("E", Responses._suspended),
-    ord("1"): ("P", Responses._parsed),
-    ord("2"): ("B", Responses._bound),
-    ord("3"): ("C", Responses._closed),
-    ord("t"): ("D", Responses._parameter_types),
-    ord("G"): ("QE", Responses._copy_begins),
-    ord("H"): ("QE", Responses._copy_begins),
-    ord("c"): ("QE", _nothing),
-}
 
 
 def _ours_alone(head: Pending) -> bool:
