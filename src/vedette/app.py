@@ -21,6 +21,7 @@ from vedette.api.server import serve_api
 from vedette.approvals.desk import Desk
 from vedette.backends import as_shown, postgres_backend
 from vedette.config import HostPort, ResourceSettings, Settings, changes, reload, restart_needed
+from vedette.config.differences import differences
 from vedette.credentials import Secrets
 from vedette.credentials.keyfile import create_private, read_private
 from vedette.folder import WORKER, Folder
@@ -387,9 +388,10 @@ class App:
             else:
                 loaded = stamp
 
-    async def reload(self) -> tuple[str, ...]:
+    async def reload(self, by: str = "file") -> tuple[str, ...]:
         """
-        Load the configuration anew; what is running stays in force where it does not load.
+        Load the configuration anew; what is running stays in force where it does not load. *by* is
+        the principal who asks for it.
 
         Returns what only takes effect after a restart, in words.
 
@@ -401,13 +403,13 @@ class App:
             # Thousands of rules take a second to compile; sessions go on meanwhile.
             loaded = await asyncio.to_thread(reload, self._started, before.file)
             if isinstance(loaded, Settings):
-                return self._use(before, loaded)
+                return self._use(before, loaded, by)
         found = tuple(str(each) for each in loaded.problems)
         log.error("the configuration was not loaded, the running one stays:\n%s", "\n".join(found))
         self.journal.record(events.PolicyRejected(at=time.time(), kept=before.policies.hash, problems=found))
         return ()
 
-    def _use(self, before: Settings, loaded: Settings) -> tuple[str, ...]:
+    def _use(self, before: Settings, loaded: Settings, by: str) -> tuple[str, ...]:
         """From here on *loaded* is in force, all of it at once."""
         issuers = Issuers(loaded.identity.issuers, fetcher(self._http), before=self._issuers)
         backends = self._backends(loaded, self.engine.backends)
@@ -419,6 +421,13 @@ class App:
                 rules=sum(len(policy.rules) for policy in loaded.policies.policies),
             )
         )  # fmt: skip
+        for each in differences(before, loaded):
+            self.journal.record(
+                events.ConfigChanged(
+                    at=time.time(), by=by, what=each.what, name=each.name, before=each.before,
+                    after=each.after,
+                )
+            )  # fmt: skip
         self.settings = loaded
         self._issuers = issuers
         self.identity.use(issuers)

@@ -131,7 +131,8 @@ class Office:
     def review(self) -> None:
         self.reviews += 1
 
-    async def reload(self) -> tuple[str, ...]:
+    async def reload(self, by: str = "file") -> tuple[str, ...]:
+        self.reloaded_by = by
         try:
             self.settings = load(self.settings.file, {})
         except ConfigError:

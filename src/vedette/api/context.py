@@ -72,7 +72,7 @@ class Live(Protocol):
 class Gateway(Protocol):
     """One running gateway.
 
-    *reload* raises nothing for a file that does not load: *settings* then stay as they were,
+    *reload* (*by* the principal who asks for it) raises nothing for a file that does not load: *settings* then stay as they were,
     and the journal says why. It returns, in words, what takes effect only after a restart.
     OSError: the change could not be recorded, and was not made.
 
@@ -104,7 +104,7 @@ class Gateway(Protocol):
     def live(self) -> Live: ...
     @property
     def certificate(self) -> CertificateFiles: ...
-    async def reload(self) -> tuple[str, ...]: ...
+    async def reload(self, by: str = "file") -> tuple[str, ...]: ...
     def review(self) -> None: ...
 
 

@@ -149,7 +149,7 @@ async def explain_policy(who: Reader, here: Here, question: Question) -> Answer:
 async def reload_policy(who: Admin, here: Here) -> Reloaded:
     """Load vedette.yaml anew. What does not load changes nothing, and is answered with what is wrong."""
     before = here.settings
-    later = await here.reload()
+    later = await here.reload(who.principal.id)
     if here.settings is before:
         raise ProblemError(
             409, "config.invalid", "the file does not load; what was in force stays", "run: vedette check",

@@ -127,7 +127,7 @@ class OfflineGateway:
     def certificate(self) -> CertificateFiles:
         raise OSError("nothing is served from a folder")
 
-    async def reload(self) -> tuple[str, ...]:
+    async def reload(self, by: str = "file") -> tuple[str, ...]:
         """Settings are read at each start; there is nothing to load anew."""
         return ()
 
