@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import httpx2
 import pytest
 
-from tests.live.oidc.conftest import CACHE, installed
 from tests.testbed import processes
+from tests.testbed.provider import CACHE, installed
 from vedette.client.issuer import Metadata, discover
 from vedette.client.web import Web
 

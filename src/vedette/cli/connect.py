@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,8 +57,9 @@ def connect(
     ) as porter:
         if execute:
             raise typer.Exit(_run(porter, resource, command or ["psql"]))
+        over = _end()
         _say(porter, resource, as_json=as_json)
-        _until_ended()
+        over.wait()
 
 
 def _user(there: Client) -> str:
@@ -89,22 +91,22 @@ def _run(porter: Porter, resource: str, command: list[str]) -> int:
 def _say(porter: Porter, resource: str, *, as_json: bool) -> None:
     door = porter.door
     if as_json:
-        return screen.emit(
+        return screen.emit_line(
             {
                 "resource": resource, "host": door.where.host, "port": door.where.port, "user": door.user,
                 "password": porter.password, "dsn": door.dsn(resource, porter.password),
             }
         )  # fmt: skip
-    typer.echo(door.dsn(resource, porter.password))
+    print(door.dsn(resource, porter.password), flush=True)
     screen.note(f"this leads to {resource} until Ctrl-C")
 
 
-def _until_ended() -> None:
-    """Until Ctrl-C or SIGTERM."""
-    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in ends:
-        signal.signal(number, lambda *_: None)
-    signal.pause()
+def _end() -> threading.Event:
+    """Set by Ctrl-C or SIGTERM, from now on."""
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: over.set())
+    return over
 
 
 def env(

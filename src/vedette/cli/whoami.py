@@ -49,7 +49,7 @@ def _may(may: object) -> str:
         return ""
     parts = [
         f"{word}: {', '.join(map(str, may[word]))}"
-        for word in ("allowed", "held", "denied")
+        for word in ("allowed", "held", "denied", "masked")
         if isinstance(may.get(word), list) and may[word]
     ]
     return "; ".join(parts)
