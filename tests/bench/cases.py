@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.bench import accounting, load
+from tests.bench import accounting, load, logins
 from tests.bench.figures import Figure
 from tests.bench.sides import Bench, Side
 from tests.testbed.processes import ChildFailed
@@ -124,6 +124,23 @@ def new_sessions(bench: Bench, size: Size) -> list[Figure]:
     return [Figure("new sessions per second, SCRAM", "direct", ratio, 0.85, at_least=True, beside=beside)]
 
 
+def identity(bench: Bench, size: Size) -> list[Figure]:
+    """What a token check costs on the login's path."""
+    return logins.checks(500 * size.rounds)
+
+
+def logins_per_second(bench: Bench, size: Size) -> list[Figure]:
+    """Whole logins with a token as password, the upstream's own SCRAM login included, two cores for all of it."""
+
+    def run(side: Side) -> float:
+        return load.pgbench(bench.server.bin, side, size.seconds, clients=8, options=("--connect",)).rate
+
+    found = _in_turn(size, [bench.plain["direct"], bench.plain["vedette"]], run)
+    beside = f"direct {found['direct']:.0f}; client, gateway and server share the cores"
+    what = "logins per second, token"
+    return [Figure(what, "-", found["vedette"], 500.0, "/s", at_least=True, beside=beside)]
+
+
 @contextlib.contextmanager
 def _idle(side: Side, number: int) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
@@ -216,6 +233,8 @@ CASES: dict[str, Case] = {
     "delay": added_delay,
     "rows": rows_streamed,
     "sessions": new_sessions,
+    "identity": identity,
+    "logins": logins_per_second,
     "idle": idle_sessions,
     "slow": slow_reader,
     "neighbours": neighbours,

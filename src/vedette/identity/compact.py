@@ -115,7 +115,9 @@ def read_object(data: bytes, what: str) -> dict[str, object]:
         value = json.loads(
             data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant
         )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # refuses lone surrogates
+        if b"\\u" in data:
+            # Refuses lone surrogates, which only an escape can bring in: UTF-8 has none.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         value = None  # raised below, outside: a JSON error carries the whole text
     if not isinstance(value, dict):
