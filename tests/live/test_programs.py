@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from tests.live.gateways import Live, living
 from tests.testbed.gateway import RESOURCE
 
 pytestmark = pytest.mark.live
 
-# What pg_dump needs beside reading: it sets its own session up, and takes the tables' locks.
-DUMPING = ({"allow": {"effects": ["read"]}}, {"allow": {"effects": ["configure"], "objects": ["setting:*"]}})
+# What pg_dump needs beside reading, as docs/policy.md says.
+PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+EXAMPLE = PAGE.split("## Programs: pg_dump")[1].split("```yaml policies")[1].split("```")[0]
+DUMPING = tuple(yaml.safe_load(EXAMPLE)["policies"][0]["rules"])
 
 
 def _where(live: Live) -> tuple[list[str], dict[str, str]]:

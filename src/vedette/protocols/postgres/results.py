@@ -114,7 +114,15 @@ class Outputs:
         return Output(label, relation.qualified, known.name, oid, form == 1, tainted=hidden)
 
     def _inherits_mask(self, relation: Relation, column: Column, rules: Sequence[MaskRule]) -> bool:
-        """What *relation* is a partition or child of has this column masked."""
+        """What *relation* is a partition or child of, or one of its own, has this column masked."""
+        named = [rule for rule in rules if rule.columns]
+        for kin in self.catalog.kin(relation.qualified) if named else ():
+            if column_rule(Output(column.name, kin, column.name, column.type, False), named):
+                return True
+        return self._orphan(relation, named)
+
+    def _orphan(self, relation: Relation, named: Sequence[MaskRule]) -> bool:
+        """It is a part of something that the catalogue does not show, which might have any column masked."""
         waiting = list(relation.parents)
         seen: set[int] = set()
         while waiting:
@@ -124,10 +132,7 @@ class Outputs:
             seen.add(oid)
             parent = self.catalog.by_oid(oid)
             if parent is None:
-                return any(rule.columns for rule in rules)
-            of_parent = Output(column.name, parent.qualified, column.name, column.type, False)
-            if column_rule(of_parent, [rule for rule in rules if rule.columns]):
-                return True
+                return bool(named)
             waiting += parent.parents
         return False
 
