@@ -1,15 +1,19 @@
 """Names of files and hosts that are known in part: ``/var/log/*``, ``*/notes``, ``~/notes``.
 
-Both sides may hold ``*``. The work is bounded by the product of their lengths, and names too long to be
-compared could be anything.
+``*`` is any run of characters, ``?`` one without slashes; in globs, too, once nothing is certain. The
+work is bounded by the product of their lengths, and names too long to be compared could be anything.
 """
 
 from __future__ import annotations
 
-MAX_COMPARED = 1024
+import re
 
-# Where nobody's home is. A home elsewhere may be anywhere (hier(7)).
-_SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr")
+MAX_COMPARED = 256
+_OPEN = frozenset("*?")
+
+# Where homes are: of root, of people, and of what has none of the usual (hier(7)).
+_HOMES = ("/root", "/home/?", "/var/lib/nobody")
+_IN_HOME = re.compile(r"/(?:home|Users|export/home|var/lib)/[^/*?]+(?=/|\Z)")
 
 
 def meet(glob: str, name: str) -> bool:
@@ -27,10 +31,13 @@ def _home(glob: str, name: str) -> bool:
         # ~ and ~ada may be the same.
         return _both(_below(glob), _below(name))
     ours, other = (glob, name) if glob.startswith("~") else (name, glob)
-    fixed = other.partition("*")[0]
-    if any(fixed == folder or fixed.startswith(f"{folder}/") for folder in _SYSTEM):
-        return False
-    return _both("*" + _below(ours), other)
+    return any(_both(home + _below(ours), other) for home in (*_HOMES, *_named(other)))
+
+
+def _named(other: str) -> list[str]:
+    """The home that *other* spells itself: ``/home/ada`` of ``/home/ada/notes``."""
+    found = _IN_HOME.match(other)
+    return [found[0]] if found else []
 
 
 def _below(name: str) -> str:
@@ -41,7 +48,7 @@ def _below(name: str) -> str:
 
 def _both(one: str, two: str) -> bool:
     """Whether some text is spelt by both."""
-    if "*" not in one and "*" not in two:
+    if _OPEN.isdisjoint(one) and _OPEN.isdisjoint(two):
         return one == two
     head = min(_fixed(one), _fixed(two))
     tail = min(_fixed(one[::-1]), _fixed(two[::-1]))
@@ -50,22 +57,27 @@ def _both(one: str, two: str) -> bool:
     if max(len(one), len(two)) > MAX_COMPARED:
         return True
     # reached[j]: some text is spelt by the first i characters of one and the first j of two.
-    reached = [True, *[False] * len(two)]
-    for j, char in enumerate(two):
-        reached[j + 1] = reached[j] and char == "*"
-    for char in one:
-        below = [reached[0] and char == "*"]
-        for j, other in enumerate(two):
-            below.append(
-                (char == "*" and (reached[j + 1] or below[j]))
-                or (other == "*" and (below[j] or reached[j + 1]))
-                or (char == other and reached[j])
+    reached: list[bool] = []
+    for i in range(len(one) + 1):
+        row: list[bool] = []
+        here = one[i : i + 1]
+        for j in range(len(two) + 1):
+            there = two[j : j + 1]
+            row.append(
+                (i == j == 0)
+                or (i > 0 and reached[j] and (one[i - 1] in _OPEN or _spells(there, one[i - 1])))
+                or (j > 0 and row[j - 1] and (two[j - 1] in _OPEN or _spells(here, two[j - 1])))
+                or (i > 0 and j > 0 and reached[j - 1] and one[i - 1] == two[j - 1])
             )
-        reached = below
+        reached = row
     return reached[-1]
 
 
+def _spells(run: str, char: str) -> bool:
+    """Whether *run* is a star or a question mark whose text may hold *char*."""
+    return run == "*" or (run == "?" and char != "/")
+
+
 def _fixed(text: str) -> int:
-    """How many characters stand before the first star."""
-    at = text.find("*")
-    return len(text) if at < 0 else at
+    """How many characters stand before the first that is open."""
+    return next((place for place, char in enumerate(text) if char in _OPEN), len(text))

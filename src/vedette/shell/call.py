@@ -9,7 +9,7 @@ from typing import Protocol
 
 from vedette.model import Effect
 from vedette.shell.notes import Notes, shown
-from vedette.shell.scope import ANY, Arg, Scope
+from vedette.shell.scope import Arg, Scope, loose
 
 _HOST = re.compile(r"[A-Za-z0-9._:%*-]{1,253}\Z", re.ASCII)
 
@@ -68,7 +68,7 @@ class Call:
 
     def script(self, text: str, *, args: Sequence[Arg] = (), fresh: bool = True) -> None:
         """Commands in a text. *fresh*: in a shell of their own, which knows no variables of this one."""
-        if ANY in text:
+        if loose(text):
             self.unknown("a script that is put together at run time")
             return
         scope = self.scope

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vedette.shell.braces import braces
-from vedette.shell.scope import ANY, HOLES, HOME, PLAIN, Arg, Scope
+from vedette.shell.scope import ANY, GLOB, HOLES, HOME, PLAIN, Arg, Scope, loose
 from vedette.shell.tree import (
     Arithmetic,
     Lit,
@@ -27,7 +27,7 @@ MAX_TEXT = 1 << 18
 # Unquoted brackets, until it is known whether they pair up to a pattern.
 _OPEN, _CLOSE = "\U0010fff8", "\U0010fff9"
 _PAIR = re.compile(f"{_OPEN}.*{_CLOSE}", re.DOTALL)
-_PATTERN = str.maketrans({"*": ANY, "?": ANY, "[": _OPEN, "]": _CLOSE})
+_PATTERN = str.maketrans({"*": GLOB, "?": GLOB, "[": _OPEN, "]": _CLOSE})
 _TILDE = re.compile(r"~([A-Za-z0-9_.+-]*)(?=/|\Z)", re.ASCII)
 _NUMERIC = frozenset({"?", "#", "$", "RANDOM", "SECONDS", "UID", "EUID", "PPID", "LINENO", "BASHPID"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -171,7 +171,7 @@ class Expander:
                 self.scope.put(part.name, other if value == "" else ANY)
             return value if value not in ("", ANY) else ANY if value else other if ":" in part.op else value
         if part.op in ("+", ":+"):
-            return other if value and ANY not in value else ANY
+            return other if value and not loose(value) else ANY
         if part.op in ("?", ":?"):
             return value
         return PLAIN if value == PLAIN else ANY
@@ -223,7 +223,7 @@ class Expander:
 
 def _split(value: str, fields: list[_Field]) -> None:
     """An unquoted expansion: blanks part words, and patterns apply."""
-    if ANY in value:
+    if loose(value):
         fields[-1].add(value)
         fields[-1].several = True
         return
@@ -235,10 +235,12 @@ def _split(value: str, fields: list[_Field]) -> None:
 
 
 def _arg(field: _Field) -> Arg:
+    if field.several:
+        return Arg(ANY, True)  # whatever else is known of it, blanks in a value part it anywhere
     text = field.text
     if _OPEN in text or _CLOSE in text:
-        text = _PAIR.sub(ANY, text).replace(_OPEN, "[").replace(_CLOSE, "]")
-    return Arg(text, field.several, field.pattern and ANY in text)
+        text = _PAIR.sub(GLOB, text).replace(_OPEN, "[").replace(_CLOSE, "]")
+    return Arg(text, False, field.pattern and GLOB in text)
 
 
 def _bounded(text: str) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from vedette.model import Effect, Touch
 from vedette.shell.facts import NOTHING, Facts
 from vedette.shell.paths import Folders, nowhere, paths
-from vedette.shell.scope import HOME, PLAIN
+from vedette.shell.scope import ANY, GLOB, HOME, PLAIN
 from vedette.shell.tree import Unreadable
+from vedette.sql import facts as sql
 
+_SHOWN = {ANY: "*", PLAIN: "?", GLOB: "?", HOME: "~"}
 MAX_STEPS = 20_000
 MAX_TOUCHES = 2_000
 
@@ -25,6 +27,7 @@ class Notes:
     elevated: bool = False
     background: bool = False
     steps: int = 0
+    sql: list[sql.Facts] = field(default_factory=list)
 
     def step(self) -> None:
         """Counts work. Raises Unreadable when it is too much."""
@@ -33,8 +36,8 @@ class Notes:
             raise Unreadable("a command that takes too many steps to read")
 
     def touch(self, effect: Effect, name: str = "", *, implied: bool = False) -> None:
-        """*name* with its kind before it; one that holds ``*`` is not wholly known."""
-        resolved = "*" not in name and not name.startswith("file:~") and not name.startswith("program:~")
+        """*name* with its kind before it; one that holds ``*`` or ``?`` is not wholly known."""
+        resolved = not {"*", "?"} & set(name) and not name.startswith(("file:~", "program:~"))
         self.touches[Touch(effect, name, resolved, implied)] = None
         if len(self.touches) > MAX_TOUCHES:
             raise Unreadable("a command that touches too many things")
@@ -74,9 +77,10 @@ class Notes:
             commands=self.commands,
             elevated=self.elevated,
             background=self.background,
+            sql=sql.union(self.sql) if self.sql else sql.Facts(),
         )
 
 
 def shown(text: str) -> str:
     """*text* with what is not known in it as ``*``."""
-    return "".join("*" if char >= PLAIN else "~" if char == HOME else char for char in text[:300])
+    return "".join(_SHOWN.get(char, char) for char in text[:300])

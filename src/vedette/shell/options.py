@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from vedette.model import Effect
 from vedette.shell.call import Call
-from vedette.shell.scope import ANY, HOLES, Arg
+from vedette.shell.scope import HOLES, LOOSE, Arg
 
 _EFFECTS = {
     "read": Effect.READ,
@@ -79,7 +79,7 @@ def split(call: Call, wanted: Spec, *, lenient: bool = False) -> Given:
             given.operands += args[at:]
             break
         made = text.startswith("-") and not HOLES.isdisjoint(text.partition("=")[0])
-        if arg.several or text.startswith(ANY) or made:
+        if arg.several or text.startswith(LOOSE) or made:
             if wanted.risky and not lenient:
                 call.unknown("an argument that may be an option is made at run time")
             given.operands.append(arg)

@@ -1,10 +1,13 @@
-"""The name of a file as an object: whole, without ``.`` and ``..``, ``*`` for what is not known."""
+"""The name of a file as an object: whole, without ``.`` and ``..``.
+
+What is not known of it is ``*``, or ``?`` where that holds no slash.
+"""
 
 from __future__ import annotations
 
 import re
 
-from vedette.shell.scope import ANY, HOME, PLAIN
+from vedette.shell.scope import ANY, GLOB, HOME, PLAIN
 
 # What everybody has open, or what is nobody's: reading or writing it does nothing to anything.
 NOWHERE = frozenset(
@@ -33,11 +36,11 @@ def path(text: str, folder: str | None) -> str:
     """
     if text.startswith(HOME):
         whole = "~" + text[1:]
-    elif text.startswith(("/", ANY, PLAIN)):
+    elif text.startswith(("/", ANY)):
         whole = text if text.startswith("/") or folder is None else f"{ANY}{text}"
     else:
         whole = f"{ANY if folder is None else folder}/{text}"
-    whole = whole.replace(HOME, ANY).replace(PLAIN, ANY)
+    whole = whole.replace(HOME, ANY).replace(PLAIN, GLOB)
     found = _normal(whole)
     found = _FOLDER.sub("*", _ROOT.sub("", found)) or "/"
     return re.sub(r"\*+", "*", found)
@@ -50,6 +53,8 @@ def _normal(whole: str) -> str:
     for part in whole.split("/"):
         if part in ("", "."):
             continue
+        if part.startswith(".") and GLOB in part:
+            part = ANY  # the pattern .* spells .. as well
         if part != "..":
             parts.append(part)
         elif parts and ANY not in parts[-1] and not parts[-1].startswith("~"):
@@ -58,8 +63,8 @@ def _normal(whole: str) -> str:
             # Up from what is not known (or from a home): anywhere.
             parts, absolute, lost = [], False, True
     if lost:
-        return "/".join(["*", *parts]).replace(ANY, "*")
-    return (("/" if absolute else "") + "/".join(parts)).replace(ANY, "*") or "/"
+        return "/".join(["*", *parts]).replace(ANY, "*").replace(GLOB, "?")
+    return (("/" if absolute else "") + "/".join(parts)).replace(ANY, "*").replace(GLOB, "?") or "/"
 
 
 def nowhere(name: str) -> bool:

@@ -11,10 +11,13 @@ ANY = "\U0010ffff"
 """Any run of characters."""
 PLAIN = "\U0010fffe"
 """One or more of letters, digits and ``_.:+-``, of which the first is no dash."""
+GLOB = "\U0010fffc"
+"""Any run of characters without slashes: part of the name of a file that is there."""
 HOME = "\U0010fffd"
 """The caller's home folder."""
 MAX_FOLDERS = 6
-HOLES = frozenset({ANY, PLAIN})
+LOOSE = (ANY, GLOB)
+HOLES = frozenset({ANY, GLOB, PLAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Arg:
 
     @property
     def may_be_option(self) -> bool:
-        return self.several or self.text.startswith((ANY, "-"))
+        return self.several or self.text.startswith((*LOOSE, "-"))
 
 
 @dataclass(slots=True)
@@ -105,6 +108,11 @@ class Scope:
     def become(self, other: Scope) -> None:
         self.values, self.arrays, self.functions = other.values, other.arrays, other.functions
         self.folders, self.positional, self.strange = other.folders, other.positional, other.strange
+
+
+def loose(text: str) -> bool:
+    """Whether some of *text* may be anything."""
+    return ANY in text or GLOB in text
 
 
 def either(one: tuple[str, ...] | None, two: tuple[str, ...] | None) -> tuple[str, ...] | None:

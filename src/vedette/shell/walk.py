@@ -12,7 +12,7 @@ from vedette.shell.expand import Expander
 from vedette.shell.notes import Notes, shown
 from vedette.shell.parse import parse
 from vedette.shell.programs import PROGRAMS, STANDARD
-from vedette.shell.scope import ANY, HOLES, PLAIN, Arg, Scope, either
+from vedette.shell.scope import ANY, HOLES, PLAIN, Arg, Scope, either, loose
 from vedette.shell.substituted import value_of
 from vedette.shell.tree import (
     Assignment,
@@ -203,7 +203,7 @@ class Walker:
         expander = self._expander(scope)
         for word in test.words:
             text = expander.one(word)
-            if test.arithmetic and (text.isidentifier() or "[" in text or ANY in text):
+            if test.arithmetic and (text.isidentifier() or "[" in text or loose(text)):
                 raise Unreadable("numbers compared that are not known to be numbers")
 
     # -- Redirections ---------------------------------------------------------------------------------------
@@ -274,7 +274,10 @@ class Walker:
         inner = scope
         for assignment in simple.assignments:
             inner = scope.copy() if inner is scope else inner
+            before = inner.strange
             self._assign(assignment, Expander(inner, self._substitution(inner)), inner, exported=True)
+            if assignment.name == "IFS" and args[0].text == "read" and "read" not in scope.functions:
+                inner.strange = before  # it parts what is read, and nothing else
         self.program(args, inner, stdin)
         if inner is not scope:
             scope.folders = either(inner.folders, scope.folders)

@@ -9,7 +9,7 @@ from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.environment import meddles
 from vedette.shell.paths import paths
-from vedette.shell.scope import ANY, PLAIN, Arg
+from vedette.shell.scope import ANY, LOOSE, PLAIN, Arg
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
@@ -35,7 +35,7 @@ def _cd(call: Call) -> None:
         call.scope.folders = ("~",)
         return
     to = operands[0]
-    if to.open or to.text.startswith(("-", ANY)):
+    if to.open or to.text.startswith(("-", *LOOSE)):
         call.scope.folders = None
         return
     found = tuple(paths(to.text, call.scope.folders))
@@ -140,7 +140,7 @@ def _set(call: Call) -> None:
     args = list(call.args)
     while args:
         arg = args[0]
-        if arg.open or arg.text.startswith(ANY):
+        if arg.open or arg.text.startswith(LOOSE):
             break
         if arg.text in ("--", "-"):
             call.scope.positional = _known(args[1:])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import spec, split
-from vedette.shell.scope import ANY
+from vedette.shell.scope import loose
 from vedette.sql.catalog import EMPTY
 from vedette.sql.reading import State
 from vedette.sql.reading import read as read_sql
@@ -57,7 +57,7 @@ def _whereto(call: Call, hosts: list[str], ports: list) -> None:  # type: ignore
 
 def _sql(call: Call, text: str) -> None:
     """What the reader of SQL says; psql's own commands (\\!) run programs."""
-    if "\\" in text or ANY in text:
+    if "\\" in text or loose(text):
         call.unknown("SQL with commands of psql, or put together at run time")
         return
     if call.stdin is not None and ":" in text.replace("::", ""):
@@ -66,6 +66,7 @@ def _sql(call: Call, text: str) -> None:
     facts = read_sql(text, State(), EMPTY)
     if facts.reason:
         call.unknown(facts.reason)
+    call.notes.sql.append(facts)
     for touch in facts.touches:
         call.notes.touches[touch] = None
 

@@ -8,7 +8,7 @@ from functools import partial
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import Given, plain, spec, split
-from vedette.shell.scope import Arg
+from vedette.shell.scope import ANY, HOLES, Arg
 
 _BACKUPS = "-S --suffix"
 _FLAGS = "-f -v -i -n --force --verbose --interactive --no-clobber"
@@ -30,7 +30,9 @@ def _remove(call: Call) -> None:
     everything = given.has("-r", "-R", "--recursive")
     everything = everything or any(arg.may_be_option and not arg.known for arg in given.operands)
     for arg in given.operands:
-        call.file(Effect.DESTROY if everything else Effect.DELETE, arg.text, tree=everything)
+        # What find has found is many files, and nobody knows which.
+        loses = everything or ANY in arg.text
+        call.file(Effect.DESTROY if loses else Effect.DELETE, arg.text, tree=everything)
 
 
 def _places(call: Call, given: Given) -> tuple[list[Arg], list[Arg]]:
@@ -158,6 +160,9 @@ def _permissions(call: Call) -> None:
         if call.name == "setfacl"
         else spec("grant", flag="-R --recursive", read="--reference", text="--from -p"),
     )
+    modes = [arg.text for arg in given.operands[:1]] if call.name == "chmod" else []
+    if call.name == "setcap" or any(_special(mode) for mode in modes):
+        call.touch(Effect.CONFIGURE, "system:setuid")
     files = given.operands if call.name == "setfacl" or given.has("--reference") else given.operands[1:]
     if any(arg.open for arg in given.operands[:1]) or any(arg.several for arg in given.operands):
         call.unknown("which files is decided at run time")
@@ -169,6 +174,13 @@ def _permissions(call: Call) -> None:
         call.file(Effect.GRANT, arg.text)
         if given.has(*recursive):
             call.file(Effect.GRANT, f"{arg.text.rstrip('/')}/*")
+
+
+def _special(mode: str) -> bool:
+    """Whether a mode of chmod(1) may set the bits that give a program its owner's rights."""
+    if mode.isdigit():
+        return len(mode.lstrip("0")) > 3 and mode.lstrip("0")[0] in "24567"
+    return "s" in mode or not HOLES.isdisjoint(mode) or (mode[:1] in "+=-" and mode[1:].isdigit())
 
 
 def _dd(call: Call) -> None:

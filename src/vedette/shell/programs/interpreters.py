@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import Spec, spec, split
-from vedette.shell.scope import ANY, HOLES, Arg
+from vedette.shell.scope import HOLES, LOOSE, Arg
 
 _SHELL_FLAGS = frozenset("euxlnfvhmbCpPE")
 
@@ -20,7 +20,7 @@ def _shell(call: Call) -> None:
     while args:
         arg = args[0]
         text = arg.text
-        if arg.open or text.startswith(ANY):
+        if arg.open or text.startswith(LOOSE):
             call.unknown("an argument that may be an option is made at run time")
             return
         if not text.startswith(("-", "+")) or text == "-":
@@ -140,6 +140,8 @@ def _awk(call: Call) -> None:
         bare = _AWK_TEXT.sub('""', program.text)
         if "print" not in bare:
             bare = _AWK_COMPARED.sub(" ", bare)
+        if "/" not in bare:
+            bare = _outside(bare)
         bare = bare.replace("||", " ")
         if _AWK_BAD.search(bare):
             call.unknown("a program that may start others or open files")
@@ -148,6 +150,15 @@ def _awk(call: Call) -> None:
             call.read(arg.text)
         elif not arg.known:
             call.unknown("a file that may be an assignment")
+
+
+def _outside(text: str) -> str:
+    """*text* without the ``>`` that stand outside of braces, where they compare."""
+    depth, found = 0, list[str]()
+    for char in text:
+        depth = max(0, depth + (char == "{") - (char == "}"))
+        found.append(" " if char == ">" and not depth else char)
+    return "".join(found)
 
 
 # What sed does without files and programs: addresses, then s///, y///, or a command of one letter.

@@ -10,7 +10,7 @@ from functools import partial
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import Spec, spec, split
-from vedette.shell.scope import ANY, HOME, Arg
+from vedette.shell.scope import ANY, GLOB, HOME, LOOSE, Arg, loose
 
 _PORTS = {
     "http": "80", "https": "443", "ftp": "21", "ftps": "990", "sftp": "22", "scp": "22", "ssh": "22",
@@ -24,7 +24,7 @@ _URL = re.compile(
 def url(call: Call, text: str, *, sends: bool, scheme: str = "http") -> None:
     """Notes the host of a URL. One that is put together at run time may carry anything."""
     found = _URL.match(text)
-    if found is None or ANY in text.partition("://")[0] or set("{}[]") & set(text.partition("://")[2]):
+    if found is None or loose(text.partition("://")[0]) or set("{}[]") & set(text.partition("://")[2]):
         call.host(Effect.EXPORT, "*", "*")
         return
     named, host, port, _ = found.groups()
@@ -85,7 +85,7 @@ def _curl(call: Call) -> None:
     for arg in given.values("-o", "--output"):
         call.write(arg.text)
     if given.has("-O", "--remote-name", "-J"):
-        call.write(ANY if given.has("-J", "--output-dir", "--remote-header-name") else f"./{ANY}")
+        call.write(ANY if given.has("-J", "--output-dir", "--remote-header-name") else f"./{GLOB}")
     for arg in [*given.operands, *given.values("--url")]:
         url(call, arg.text, sends=sends or arg.several)
 
@@ -96,13 +96,13 @@ def _body(call: Call, name: str, text: str) -> None:
         value = text.partition("=")[2]
         if value.startswith(("@", "<")):
             call.read(value[1:].partition(";")[0])
-        elif "@" in value[:2] or "=@" in text or value.startswith(ANY):
+        elif "@" in value[:2] or "=@" in text or value.startswith(LOOSE):
             call.unknown("a form that may send a file")
     elif text.startswith("@"):
         call.read(text[1:])
     elif name == "--data-urlencode" and "@" in text and "=" not in text.partition("@")[0]:
         call.read(text.partition("@")[2])
-    elif text.startswith(ANY):
+    elif text.startswith(LOOSE):
         call.read(ANY)
 
 
@@ -131,7 +131,7 @@ def _wget(call: Call) -> None:
     if given.has("-i", "--input-file"):
         call.host(Effect.EXPORT, "*", "*")
     if not given.has("-O", "--output-document", "--spider"):
-        call.write(f"./{ANY}")
+        call.write(f"./{GLOB}")
     for arg in given.operands:
         url(call, arg.text, sends=sends or arg.several)
 
@@ -211,7 +211,7 @@ def _transfer(call: Call, wanted: Spec) -> None:
         remote = _remote(source.text)
         if remote:
             call.host(Effect.READ if to is None else Effect.EXPORT, remote[0], number)
-        elif ANY in source.text.partition("/")[0]:
+        elif loose(source.text.partition("/")[0]):
             call.host(Effect.EXPORT, "*", "*")
         else:
             call.read(source.text, tree=True)
@@ -248,11 +248,11 @@ def _netcat(call: Call) -> None:
 
 
 _PROBES = {
-    "ping": (spec(text="-c -i -W -w -s -t -I -m -p -Q -S -l -M"), "*"),
-    "ping6": (spec(text="-c -i -W -w -s -t -I -m -p -Q -S -l -M"), "*"),
-    "traceroute": (spec(text="-m -q -w -p -f -i -s"), "*"),
-    "tracepath": (spec(text="-m -l -p"), "*"),
-    "mtr": (spec(text="-c -i -s"), "*"),
+    "ping": (spec(text="-c -i -W -w -s -t -I -m -p -Q -S -l -M"), "0"),
+    "ping6": (spec(text="-c -i -W -w -s -t -I -m -p -Q -S -l -M"), "0"),
+    "traceroute": (spec(text="-m -q -w -p -f -i -s"), "0"),
+    "tracepath": (spec(text="-m -l -p"), "0"),
+    "mtr": (spec(text="-c -i -s"), "0"),
     "dig": (spec(text="-t -p -c -b -q", unknown="-f -k -x"), "53"),
     "nslookup": (spec(), "53"),
     "host": (spec(text="-t -W -R -c -N -m"), "53"),

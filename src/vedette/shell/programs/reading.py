@@ -69,9 +69,10 @@ SPECS: Mapping[str, Spec] = {
     "realpath": spec("text", text="--relative-to --relative-base"),
     "basename": spec("text", text="-s --suffix"),
     "dirname": spec("text"),
-    "du": spec("tree", text="-d --max-depth -B --block-size -t --exclude", read="-X --files0-from"),
+    "du": spec("read", text="-d --max-depth -B --block-size -t --exclude", read="-X --files0-from"),
+    "mktemp": spec("create", text="--suffix", create="-p --tmpdir", flag="-d -q -t -u"),
     "df": spec("text", text="-B --block-size -t -x --output"),
-    "tree": spec("tree", text="-L -P -I --filelimit --charset", write="-o"),
+    "tree": spec("read", text="-L -P -I --filelimit --charset", write="-o"),
     "lsblk": spec(text="-o --output -e -I -x"),
     "lscpu": spec(),
     "lsmod": spec(),
@@ -128,11 +129,10 @@ SPECS: Mapping[str, Spec] = {
 
 
 def _listing(call: Call) -> None:
-    """ls: names of files, and of all below with -R."""
+    """ls: names of files. Those of all below it (-R) are told by the folder's own."""
     given = split(call, spec("read", text="-I -w -T --ignore --hide --color --sort --time --format -D"))
-    everything = given.has("-R", "--recursive")
     for text in [arg.text for arg in given.operands] or ["."]:
-        call.read(text, tree=everything)
+        call.read(text)
 
 
 def _environment(call: Call) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import spec, split
-from vedette.shell.scope import ANY, Arg
+from vedette.shell.scope import ANY, LOOSE, Arg, loose
 
 _GREP = spec(
     "read",
@@ -121,16 +121,16 @@ def _find(call: Call) -> None:
         args.pop(0)
     while args and not args[0].text.startswith(("-", "(", ")", "!", ",")):
         arg = args.pop(0)
-        if arg.several or arg.text.startswith(ANY):
+        if arg.several or arg.text.startswith(LOOSE):
             call.unknown("where it looks is made at run time")
         roots.append(arg.text)
     roots = roots or ["."]
     for root in roots:
-        call.read(root, tree=True)
+        call.read(root)
     while args:
         arg = args.pop(0)
         name = arg.text.removeprefix("-")
-        if arg.several or ANY in arg.text:
+        if arg.several or loose(arg.text):
             call.unknown("a test that is made at run time")
         elif arg.text in _RUNNING:
             args = _run(call, roots, args, local=arg.text.endswith("dir"))

@@ -92,7 +92,7 @@ def _git(call: Call) -> None:
     if verb in _LOOKING or (
         verb in ("branch", "remote", "config", "stash", "tag") and _only_shows(verb, rest)
     ):
-        call.read(place, tree=True)
+        call.read(place, tree=verb in ("diff", "show", "cat-file", "blame", "stash"))
     elif verb == "clean":
         call.file(Effect.DESTROY, place, tree=True)
     elif verb == "rm":
