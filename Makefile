@@ -14,7 +14,7 @@ export PYTHONHASHSEED := random
 # Compiling every module anew at each start of a gateway would take seconds, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check fix docs live slow bench fuzz lock clean prepare servers
+.PHONY: help demo test check fix docs live slow bench fuzz lock clean prepare servers agents
 
 help:  ## Show these commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -35,7 +35,13 @@ servers:
 	    "postgresql=/usr/lib/postgresql/*/bin/postgres"
 	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh
 
-test: prepare servers  ## Lint, types and every test: exactly what CI runs
+# Each example has an environment of its own: frameworks and the gateway need different versions of the same.
+agents:
+	@.ci/venv $(AGENT) requirements/agent.txt
+	@.ci/venv $(AGENT)-framework requirements/agent-framework.txt
+	@.ci/venv $(AGENT)-langgraph requirements/langgraph.txt
+
+test: prepare servers agents  ## Lint, types and every test: exactly what CI runs
 	@echo "lint"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
@@ -51,7 +57,7 @@ fix: prepare  ## Format and repair what the linter can
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check .
 
-live: prepare servers  ## Only the tests that drive real servers and clients
+live: prepare servers agents  ## Only the tests that drive real servers and clients
 	@$(BIN)/python -m pytest -m live $(ARGS)
 
 slow: prepare servers  ## What takes long: a thousand races, hundreds of kills
@@ -72,4 +78,4 @@ lock: prepare  ## Write requirements/*.txt anew, nothing younger than four days
 	@.ci/lock $(VENV)/uv
 
 clean:  ## Remove what the commands above made
-	@rm -rf $(VENV) $(AGENT) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf $(VENV) $(AGENT) $(AGENT)-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
