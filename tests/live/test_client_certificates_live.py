@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.conformance.kits import until
 from tests.live.gateways import Live, living
 from tests.testbed.callers import CLIENT, SERVER, Signer, usage
 from tests.testbed.certificates import Pair
@@ -111,6 +112,7 @@ async def test_certificates_that_tls_does_not_believe_end_there_on_record(pg16, 
         for pair in bad:
             status, out, err = await psql(live, pair)
             assert (status, out) == (2, ""), err
+        await until(lambda: len(live.journal("session.refused")) >= len(bad), "the records of the refusals")
         refused = live.journal("session.refused")
         assert live.journal("session.opened") == []
     assert [event["code"] for event in refused] == ["login.tls"] * len(bad)
@@ -132,6 +134,7 @@ async def test_certificates_that_speak_for_nobody_are_refused_in_words_and_on_re
             assert status == 2
             assert "identity.certificate" in err
             assert "fe_sendauth" not in err  # never asked for a password
+        await until(lambda: len(live.journal("session.refused")) >= len(bad), "the records of the refusals")
         refused = live.journal("session.refused")
         assert live.journal("session.opened") == []
     assert [(event["code"], event["claimed"]) for event in refused] == [

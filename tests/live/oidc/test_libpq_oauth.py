@@ -17,6 +17,7 @@ import psycopg
 import psycopg_binary
 import pytest
 
+from tests.conformance.kits import until
 from tests.live.gateways import Live, living
 from tests.live.oidc.test_provider_logins import RULES
 from tests.testbed.certificates import Authority
@@ -106,6 +107,7 @@ async def test_it_asks_where_to_get_a_token_and_comes_back_with_one(live, provid
     assert asked == [(f"{provider.issuer}/.well-known/openid-configuration", "openid groups")]
     (opened,) = live.journal("session.opened")
     assert opened["who"]["principal"] == f"{provider.issuer}#autogen"
+    await until(lambda: bool(live.journal("session.refused")), "the record of the first connection")
     # The first connection only asks, which is a refusal on record like any other.
     assert [event["code"] for event in live.journal("session.refused")] == ["login.token"]
 
