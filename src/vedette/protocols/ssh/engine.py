@@ -167,6 +167,7 @@ class Engine:
                 log.warning("resource %s: %s: %s", claim.resource, no.reason, no.detail)
             refused = Refused(no.code, no.reason, caller.user, claim.resource)
             self._refused(address, refused, caller.principal)
+            session.turn_away(no.code, no.reason)
             with contextlib.suppress(OSError):
                 connection.disconnect(asyncssh.DISC_BY_APPLICATION, f"vedette: {no.reason} [{no.code}]")
 

@@ -34,6 +34,7 @@ Environment = Mapping[str, str]
 #: What is not let through, whatever policy says, and what to tell.
 UNSUPPORTED = {
     "shell": "interactive shells are not let through; give the command: ssh HOST COMMAND",
+    "pty": "terminals are not let through; leave out -t",
     "subsystem": "subsystems are not let through, SFTP and scp neither; use commands",
     "forward": "port forwarding is not let through",
     "listen": "remote port forwarding is not let through",
@@ -129,6 +130,12 @@ class Session:
                 down.up.signal("TERM")
         self.end(ending.word)
 
+    def turn_away(self, code: str, reason: str) -> None:
+        """It never begins: whoever waits on a channel is told why there, where every client shows it."""
+        for down in list(self._downs):
+            down.say(words.line(f"{reason} [{code}]"))
+            down.end(words.BROKEN_STATUS)
+
     def lost(self, exc: Exception | None) -> None:
         """The caller's connection is gone."""
         self.end(_why("caller", "caller: hung up", exc))
@@ -152,7 +159,7 @@ class Session:
             )
         down = Down(self._asked, self._downs.discard)
         self._downs.add(down)
-        return channel(conn, lambda kind: self._note(kind, "")), down
+        return channel(conn, self._note), down
 
     def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
         raise self.refused("forward", f"{host}:{port}")

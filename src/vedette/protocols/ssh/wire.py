@@ -29,7 +29,7 @@ class Channel(asyncssh.SSHServerChannel[bytes]):
 
     environment: dict[bytes, bytes]
     dropped: int
-    told: Callable[[str], None]
+    told: Callable[[str, str], None]
 
     def _process_env_request(self, packet: Any) -> bool:
         name, value = packet.get_string(), packet.get_string()
@@ -42,16 +42,16 @@ class Channel(asyncssh.SSHServerChannel[bytes]):
 
     def _process_auth_agent_req_at_openssh_dot_com_request(self, packet: Any) -> bool:  # type: ignore[override]
         packet.check_end()
-        self.told("agent")
+        self.told("agent", "")
         return False
 
     def _process_x11_req_request(self, packet: Any) -> bool:
-        self.told("x11")
+        self.told("x11", "")
         return False
 
 
-def channel(conn: asyncssh.SSHServerConnection, told: Callable[[str], None]) -> Channel:
-    """A channel for *conn*; *told* hears of ``agent`` and ``x11``."""
+def channel(conn: asyncssh.SSHServerConnection, told: Callable[[str, str], None]) -> Channel:
+    """A channel for *conn*; *told* hears of what is refused: ``pty``, ``agent`` and ``x11``."""
     made = Channel(conn, asyncio.get_running_loop(), True, False, False, 0, 0, None, "strict", WINDOW, PACKET)
     made.environment, made.dropped, made.told = {}, 0, told
     return made
@@ -69,7 +69,6 @@ class Down(asyncssh.SSHServerSession[bytes]):
     ) -> None:
         self.channel: Channel | None = None
         self.up: Up | None = None
-        self.terminal = ""
         self.closed = False
         self.task: asyncio.Task[None] | None = None
         self._asked = asked
@@ -89,7 +88,8 @@ class Down(asyncssh.SSHServerSession[bytes]):
         return admitted(self.channel.environment) if self.channel is not None else {}
 
     def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Any) -> bool:
-        self.terminal = term_type or "unknown"
+        if self.channel is not None:
+            self.channel.told("pty", term_type)
         return False
 
     def shell_requested(self) -> bool:
