@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from vedette import __version__
 from vedette.api.server import serve_api
+from vedette.api.setup import offer
 from vedette.approvals.desk import Desk
 from vedette.backends import as_shown, postgres_backend
 from vedette.config import HostPort, ResourceSettings, Settings, changes, reload, restart_needed
@@ -45,6 +46,7 @@ from vedette.protocols.postgres.engine import Backend, Engine, Shared
 from vedette.store.database import Store
 from vedette.store.follow import Follower
 from vedette.store.tokens import Revocations
+from vedette.store.uses import KeyUses
 from vedette.trail import events
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class App:
         self._index: asyncio.subprocess.Process | None = None
         self.folder = Folder(settings.gateway.data)
         self.ports: dict[str, int] = {}
+        self.setup_link: str | None = None
         self.store: Store
         self.journal: Journal
         self.desk: Desk
@@ -132,6 +135,7 @@ class App:
         self.ssh_authority = SshAuthority.open(self.folder.keys, is_revoked=self.revocations.is_revoked)
         self._http = client()
         self._keys = RecentKeys(self.store.keys)
+        self._uses = KeyUses(self.store.keys)
         self._issuers = Issuers(settings.identity.issuers, fetcher(self._http))
         self._certificates = ClientCertificates(settings.identity.certificates)
         self.identity = Identity(
@@ -140,6 +144,7 @@ class App:
             self._keys,
             is_revoked=self.revocations.is_revoked,
             certificates=self._certificates,
+            used=self._uses.note,
         )
         self.live = Live(self._terms, self.identity.recheck, self.identity.trusts, time.monotonic)
         mask_key = self._mask_key = _kept_secret(self.folder.keys / "mask.key")
@@ -167,12 +172,14 @@ class App:
         self._spawn(
             self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run()
         )
+        self._spawn(self._uses.run())
         if "postgres" in listeners:
             self._spawn(self.engine.serve(listeners["postgres"], lambda: self._door))
         if "ssh" in listeners and self.ssh is not None:
             self._spawn(self.ssh.serve(listeners["ssh"]))
         if "web" in listeners:
             await self._serve_web(listeners["web"])
+        self.setup_link = await offer(self)
 
     async def stop(self, reason: str = "asked to") -> None:
         """End every session, close what is open, and sign the end of the journal."""
@@ -312,6 +319,7 @@ class App:
             require_tls=settings.gateway.downstream_tls == "required",
             key_issuer=settings.identity.name,
             revoked=self.revocations.is_revoked,
+            used=self._uses.note,
             crowd=Crowd(),
         )
         return _as_set(door, settings)

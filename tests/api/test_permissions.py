@@ -8,8 +8,12 @@ import pytest
 
 from tests.api.conftest import PEOPLE, Client, Office
 from vedette.api.application import build
+from vedette.folder import Folder
+from vedette.identity import SigningKeys
 from vedette.identity.keys import create
 from vedette.model import Kind
+from vedette.store.accounts import Account
+from vedette.store.people import Person
 
 READ = {"admin", "auditor", "operator"}
 RULE = {"admin", "operator"}
@@ -45,6 +49,19 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("POST", "/keys", {"name": "x", "subject": "x"}, RULE),
     ("POST", "/keys/{key}/groups", {"groups": []}, RULE),
     ("POST", "/keys/{key}/revoke", {}, RULE),
+    ("GET", "/people", None, READ),
+    ("POST", "/people", {"name": "x", "password": "short"}, RULE),
+    ("POST", "/people/{person}/groups", {"groups": []}, RULE),
+    ("POST", "/people/{person}/password", {"password": "short"}, RULE),
+    ("POST", "/people/{person}/disable", {}, RULE),
+    ("POST", "/people/{person}/enable", {}, RULE),
+    ("GET", "/accounts", None, READ),
+    ("POST", "/accounts", {"name": "NO"}, RULE),
+    ("POST", "/accounts/{account}/groups", {"groups": []}, RULE),
+    ("POST", "/accounts/{account}/rotate", {}, RULE),
+    ("POST", "/accounts/{account}/disable", {}, RULE),
+    ("POST", "/accounts/{account}/enable", {}, RULE),
+    ("POST", "/issuer/rotate", {}, RULE),
     ("GET", "/policy", None, READ),
     ("POST", "/policy/explain", {"resource": "appdb", "text": "SELECT 1"}, READ),
     ("POST", "/policy/reload", {}, RULE),
@@ -63,6 +80,7 @@ async def test_who_gets_past_the_door(
     if path == "/events":
         return
     await office.session("s-1", actor="olaf")
+    SigningKeys.open(Folder(office.settings.gateway.data).keys)
     for who in ("nobody", *PEOPLE):
         hold, waiting = await office.ask(actor="olaf")
         lent = office.tokens.issue(
@@ -71,7 +89,12 @@ async def test_who_gets_past_the_door(
         await office.store.tokens.add(lent)
         _, key = create(f"k-{who}", "ci", Kind.SERVICE, [], None, now=time.time())
         await office.store.keys.add(key)
-        where = path.format(session="s-1", action="s-1.1", hold=hold, token=lent.id, key=key.prefix)
+        await office.store.people.add(Person(f"p-{who}", frozenset(), 1.0))
+        await office.store.accounts.add(Account(f"a-{who}", Kind.AGENT, frozenset(), b"", 1.0, 1.0))
+        where = path.format(
+            session="s-1", action="s-1.1", hold=hold, token=lent.id, key=key.prefix, person=f"p-{who}",
+            account=f"a-{who}",
+        )  # fmt: skip
         answer = (
             await client.ask(who, method, where, json=body)
             if body is not None

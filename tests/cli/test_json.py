@@ -18,7 +18,7 @@ APPROVAL = {
 TOKEN = {
     "id", "subject", "kind", "groups", "actor", "email", "issued", "expires", "note", "revoked",
 }  # fmt: skip
-KEY = {"id", "name", "subject", "kind", "groups", "created", "expires", "used", "revoked"}
+KEY = {"id", "name", "subject", "kind", "groups", "created", "expires", "used", "revoked", "owner"}
 RECORD = {"seq", "time", "kind", "body"}
 
 

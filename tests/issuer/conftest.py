@@ -104,6 +104,8 @@ def settings(folder: Path, **sections: Mapping[str, Any]) -> Path:
     }  # fmt: skip
     if "policies" in sections:
         document["policies"] = sections["policies"]
+    gateway = document["gateway"]
+    document["gateway"] = {name: value for name, value in gateway.items() if value is not None}
     file = folder / "vedette.yaml"
     file.write_text(json.dumps(document))
     return file

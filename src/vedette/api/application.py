@@ -6,14 +6,17 @@ from fastapi import FastAPI
 
 from vedette import __version__
 from vedette.api import (
+    accounts,
     actions,
     approvals,
     events,
     health,
     info,
+    issuer_keys,
     keys,
     login,
     oauth,
+    people,
     policy,
     problems,
     resources,
@@ -25,7 +28,10 @@ from vedette.api.context import Gateway
 from vedette.api.guard import Guard
 
 PREFIX = "/api/v1"
-NOUNS = (login, info, resources, sessions, actions, approvals, tokens, keys, policy, events, ssh)
+NOUNS = (
+    login, info, resources, sessions, actions, approvals, tokens, keys, people, accounts, issuer_keys, policy,
+    events, ssh,
+)  # fmt: skip
 
 
 def build(gateway: Gateway) -> FastAPI:

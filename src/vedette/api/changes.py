@@ -25,6 +25,11 @@ def record(
     )
 
 
+def event(by: str, what: str, name: str, before: Facts | None, after: Facts | None) -> events.ConfigChanged:
+    """A change as it is told, now."""
+    return events.ConfigChanged(at=time.time(), by=by, what=what, name=name, before=before, after=after)
+
+
 def recorded(here: Gateway, *written: Event) -> bool:
     """Write all of *written*; False where they are not. For what takes away: that is done all the same."""
     try:

@@ -36,6 +36,7 @@ class Key(BaseModel):
     expires: int | None
     used: float | None
     revoked: float | None
+    owner: str
 
 
 class Keys(BaseModel):
@@ -52,7 +53,7 @@ class NewKey(Key):
 
 
 class Wish(BaseModel):
-    """A key to be made; *ttl* in seconds, null for a key that does not expire."""
+    """A key to be made; *ttl* in seconds, null for a key that does not expire; *owner* a person."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,6 +62,7 @@ class Wish(BaseModel):
     kind: Kind = Kind.AGENT
     groups: list[str] = Field(default_factory=list, max_length=200)
     ttl: float | None = Field(default=None, gt=0, le=3650 * 86400)
+    owner: str = Field(default="", max_length=63)
 
 
 class Groups(BaseModel):
@@ -88,10 +90,14 @@ async def create_key(who: Admin, here: Here, wish: Wish) -> NewKey:
     try:
         expires = None if wish.ttl is None else now + wish.ttl
         secret, record = identity_keys.create(
-            wish.name, wish.subject, wish.kind, wish.groups, expires, now=now
+            wish.name, wish.subject, wish.kind, wish.groups, expires, now=now, owner=wish.owner
         )
     except ValueError as error:
         raise ProblemError(422, "request.invalid", str(error)) from None
+    if wish.owner:
+        owner = await here.store.people.get(wish.owner)
+        if owner is None or owner.disabled is not None:
+            raise ProblemError(422, "request.invalid", f"there is no person {wish.owner} to own it")
     if await here.store.keys.by_name(wish.name) is not None:
         raise ProblemError(
             409, "key.name", f"there is a key named {wish.name} already", "choose another name"
@@ -161,7 +167,7 @@ def _void() -> ProblemError:
 
 def _facts(record: KeyRecord) -> changes.Facts:
     return changes.credential(
-        subject=record.subject, kind=record.kind, groups=record.groups,
+        subject=record.subject, kind=record.kind, groups=record.groups, owner=record.owner,
         expires=None if record.expires is None else float(record.expires),
     ) | {"name": record.name}  # fmt: skip
 
@@ -171,5 +177,5 @@ def shown(row: KeyRow) -> Key:
     return Key(
         id=record.prefix, name=record.name, subject=record.subject, kind=record.kind,
         groups=sorted(record.groups), created=record.created, expires=record.expires, used=row.used,
-        revoked=row.revoked,
+        revoked=row.revoked, owner=record.owner,
     )  # fmt: skip

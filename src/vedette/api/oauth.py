@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from vedette.api import login, oauth_authorize, oauth_device, oauth_token, oauth_token_ends
+from vedette.api import login, oauth_authorize, oauth_device, oauth_token, oauth_token_ends, setup
 from vedette.issuer.desk import IssuerDesk
 
 ROUTES = (
     login.well_known, oauth_token.router, oauth_authorize.router, oauth_device.router,
-    oauth_token_ends.router,
+    oauth_token_ends.router, setup.router,
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from vedette.api.context import Gateway, gateway
 from vedette.api.oauth_form import refused
+from vedette.api.standing import void
 from vedette.identity.tokens import Issued
 from vedette.issuer.backoff import network
 from vedette.issuer.desk import IssuerDesk
@@ -127,23 +128,17 @@ class Counter:
         await self.here.store.tokens.add(record, note)
         return issued
 
-    async def void(self, *, owner: str = "", grant: str = "", by: str, reason: str) -> int:
-        """Make void every token that hangs on *owner* or *grant*, and end its sessions; how many."""
-        now = time.time()
-        found = await self.here.store.tokens.standing(now, owner=owner, grant=grant)
-        for row in found:
-            await self.here.store.tokens.revoke(row.record.id, now)
-            self.here.revocations.add(row.record.id)
-        for row in found:
-            self.here.journal.record(events.TokenRevoked(at=now, token=row.record.id, by=by, reason=reason))
-        return len(found)
+    async def void(self, *, owner: str = "", grant: str = "", by: str, reason: str) -> None:
+        """Make void every token that hangs on *owner* or *grant*, and end its sessions; on record or not."""
+        await void(self.here, owner=owner, grant=grant, by=by, reason=reason)
 
 
-def _counter(request: Request, here: Annotated[Gateway, Depends(gateway)]) -> Counter:
+def counter(request: Request, here: Annotated[Gateway, Depends(gateway)]) -> Counter:
+    """A FastAPI dependency."""
     return Counter(here, _desk(request), request.client.host if request.client else "")
 
 
-At = Annotated[Counter, Depends(_counter)]
+At = Annotated[Counter, Depends(counter)]
 
 
 def _short(text: str) -> str:

@@ -9,14 +9,17 @@ import typer
 
 from vedette import __version__
 from vedette.cli import (
+    accounts,
     approvals,
     audit,
     check,
     connect,
     delegate,
     demo,
+    issuer,
     keys,
     login,
+    people,
     policy,
     run,
     seal,
@@ -51,6 +54,9 @@ serve.add(app)
 demo.add(app)
 app.add_typer(tokens.app, name="token")
 app.add_typer(keys.app, name="key")
+app.add_typer(people.app, name="people")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(issuer.app, name="issuer")
 app.add_typer(seal.app, name="seal")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(approvals.app, name="approvals")

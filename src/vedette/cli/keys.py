@@ -23,6 +23,7 @@ def create(
     group: Groups = None,
     kind: Annotated[Kind, typer.Option("--kind", "-k", help="What sort of caller.")] = Kind.AGENT,
     ttl: Annotated[str | None, typer.Option("--ttl", help="How long it lives; else until revoked.")] = None,
+    owner: Annotated[str, typer.Option("--owner", help="The person who answers for it.")] = "",
     config: Config = None,
     url: Url = None,
     as_json: Json = False,
@@ -30,7 +31,7 @@ def create(
     """Make an API key. It is printed this once, and kept nowhere."""
     wish = {
         "name": name or subject, "subject": subject, "kind": kind.value, "groups": groups(group),
-        "ttl": None if ttl is None else seconds(ttl, "--ttl"),
+        "ttl": None if ttl is None else seconds(ttl, "--ttl"), "owner": owner,
     }  # fmt: skip
     with reach(config, url) as api:
         made = api.post("/keys", wish)
@@ -50,13 +51,13 @@ def list_keys(limit: Limit = 200, config: Config = None, url: Url = None, as_jso
         return screen.emit(found)
     rows = [
         (
-            each["id"], each["name"], each["subject"], each["kind"], ", ".join(each["groups"]),
+            each["id"], each["name"], each["subject"], each["kind"], ", ".join(each["groups"]), each["owner"],
             screen.when(each["expires"]) or "never", screen.when(each["used"]),
             screen.verdict("revoked") if each["revoked"] else "",
         )
         for each in found
     ]  # fmt: skip
-    columns = ("id", "name", "subject", "kind", "groups", "expires", "last used", "")
+    columns = ("id", "name", "subject", "kind", "groups", "owner", "expires", "last used", "")
     screen.table(columns, rows, empty="no API keys")
 
 

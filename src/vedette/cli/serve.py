@@ -62,6 +62,9 @@ async def _serve(settings: Settings) -> None:
         for name, port in app.ports.items():
             screen.say(f"{name} on port {port}")
         screen.say(f"policy {app.settings.policies.hash}; ready")
+        if app.setup_link is not None:
+            screen.say("nobody can sign in yet; within 24 hours, the first admin is made at")
+            screen.say(app.setup_link)
         await ending.wait()
     finally:
         await app.stop()

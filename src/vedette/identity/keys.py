@@ -64,7 +64,10 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What is kept of an API key. *prefix* is its id; times in Unix seconds, *expires* None for never."""
+    """What is kept of an API key. *prefix* is its id; times in Unix seconds, *expires* None for never.
+
+    *owner* is the person who answers for it: it is void where they are disabled.
+    """
 
     prefix: str
     name: str
@@ -75,6 +78,7 @@ class KeyRecord:
     expires: int | None
     verifier: Verifier
     revoked: bool = False
+    owner: str = ""
 
     def check(self, now: float) -> None:
         """Raises IdentityError where the key may not be used at *now*."""
@@ -106,6 +110,7 @@ def create(
     expires: float | None,
     *,
     now: float,
+    owner: str = "",
 ) -> tuple[Secret, KeyRecord]:
     """A new key: the secret, to be shown once, and the record to keep.
 
@@ -126,7 +131,9 @@ def create(
     secret = f"{prefix}_{_base32(SECRET_BYTES)}"
     verifier = Verifier.of(secret, secrets.token_bytes(SALT_BYTES))
     until = None if expires is None else int(expires)
-    return Secret(secret), KeyRecord(prefix, name, subject, Kind(kind), members, int(now), until, verifier)
+    return Secret(secret), KeyRecord(
+        prefix, name, subject, Kind(kind), members, int(now), until, verifier, owner=owner
+    )
 
 
 def _base32(count: int) -> str:

@@ -28,6 +28,9 @@ from vedette.credentials.keyfile import (
 
 FILE_NAME = "tokens.json"
 ALGORITHM = "EdDSA"
+#: No token lives longer, the difference of clocks included.
+LONGEST_SECONDS = 31 * 86400
+MAX_KEYS = 100
 
 
 class SigningKeyError(Exception):
@@ -87,16 +90,19 @@ class SigningKeys:
             raise SigningKeyError(str(error)) from None
 
     @classmethod
-    def rotate(cls, folder: Path, now: Callable[[], float] = time.time, *, keep: int = 1) -> SigningKeys:
+    def rotate(
+        cls, folder: Path, now: Callable[[], float] = time.time, *, keep: int | None = 1
+    ) -> SigningKeys:
         """Make a new key sign; *keep* of the older ones still verify.
 
-        Keep an old one for as long as the longest token it signed may live.
+        Keep an old one for as long as the longest token it signed may live: *keep* None does.
         """
         path = folder / FILE_NAME
         try:
             with locked(folder):
                 old = _parse(path, read_private(path))
-                new = [SigningKey.generate(now()), *old[:keep]]
+                kept = old[:keep] if keep is not None else _needed(old, now())
+                new = [SigningKey.generate(now()), *kept]
                 replace_private(path, _render(new))
         except KeyFileError as error:
             raise SigningKeyError(str(error)) from None
@@ -109,6 +115,12 @@ class SigningKeys:
     def public(self) -> dict[str, list[dict[str, str]]]:
         """The JWK set of the public keys (RFC 7517), for others that verify our tokens."""
         return {"keys": [_public(key) for key in self._keys]}
+
+
+def _needed(keys: Sequence[SigningKey], now: float) -> list[SigningKey]:
+    """Those whose last token may still live: each signed until the one before it in the list was made."""
+    ends = [now, *(float(key.created) for key in keys)]
+    return [key for key, end in zip(keys, ends, strict=False) if now - end < LONGEST_SECONDS][:MAX_KEYS]
 
 
 def _public(key: SigningKey) -> dict[str, str]:

@@ -21,7 +21,8 @@ class Identity:
 
     The evidence's own form decides which one is asked, and only that one: a
     token's ``iss`` by exact comparison, an API key by its ``vdt_``. *clock* is
-    Unix time in seconds; *is_revoked* answers for a principal's credential.
+    Unix time in seconds; *is_revoked* answers for a principal's credential;
+    *used* is told the prefix of a key that was proven, and does not wait.
 
     Raises ValueError where an OIDC issuer has the gateway's own name.
     """
@@ -36,10 +37,12 @@ class Identity:
         clock: Callable[[], float] = time.time,
         cache_limit: int = 10_000,
         certificates: ClientCertificates | None = None,
+        used: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._tokens = tokens
         self._keys = keys
         self._is_revoked = is_revoked
+        self._used = used
         self._clock = clock
         self._cache = TokenCache(is_revoked, limit=cache_limit)
         self._certificates = certificates if certificates is not None else ClientCertificates(())
@@ -122,6 +125,7 @@ class Identity:
         record.check(now)
         principal = record.principal(self._tokens.issuer)
         self._refuse_revoked(principal)
+        self._used(record.prefix)
         if not proven:
             self._cache.put(entry, principal, now)
         return principal

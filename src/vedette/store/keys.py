@@ -44,7 +44,7 @@ class Keys:
             "prefix": record.prefix, "name": record.name, "subject": record.subject,
             "kind": record.kind.value, "groups": sorted(record.groups), "created": record.created,
             "expires": record.expires, "salt": verifier.salt, "iterations": verifier.iterations,
-            "stored_key": verifier.stored_key, "server_key": verifier.server_key,
+            "stored_key": verifier.stored_key, "server_key": verifier.server_key, "owner": record.owner,
         }  # fmt: skip
         try:
             async with self._database.writing() as connection:
@@ -105,5 +105,6 @@ def _row(row: Mapping[Any, Any]) -> KeyRow:
         expires=row["expires"],
         verifier=Verifier(row["salt"], row["iterations"], row["stored_key"], row["server_key"]),
         revoked=row["revoked"] is not None,
+        owner=row["owner"],
     )
     return KeyRow(record, row["used"], row["revoked"])

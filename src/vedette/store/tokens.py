@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, insert, select, true, update
+from sqlalchemy import ColumnElement, delete, insert, select, true, update
 
 from vedette.identity.tokens import TokenRecord
 from vedette.model import Kind
@@ -18,6 +19,9 @@ from vedette.store.whose import Whose
 
 log = logging.getLogger(__name__)
 _T = tables.tokens
+#: For so long after its token's end, a session may still be there to be ended with it.
+OUTLIVED_SECONDS = 31 * 86400
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,32 @@ class IssuedTokens:
         async with self._database.writing() as connection:
             return (await connection.execute(change)).rowcount == 1
 
-    async def standing(self, now: float, *, owner: str = "", grant: str = "") -> list[TokenRow]:
-        """Tokens that are good at *now* and hang on a principal, or on one sign-in. Newest first."""
-        chosen = _T.c.owner == owner if owner else _T.c.grant == grant
-        live = chosen & (_T.c.expires > now) & _T.c.revoked.is_(None)
-        return await self._select(live, 10_000)
+    async def end(
+        self, now: float, *, owner: str = "", grant: str = "", holding: Collection[str] = ()
+    ) -> list[TokenRow]:
+        """
+        Make void every token of a principal, or of one sign-in: those that are ended by this.
+
+        *owner* means what hangs on the principal and what an admin issued in its name. With *holding*,
+        only tokens that carry one of these groups. Tokens that have expired are among them for a while:
+        sessions outlive the token that opened them.
+        """
+        if owner:
+            issuer, _, subject = owner.rpartition("#")
+            own = (_T.c.owner == "") & (_T.c.issuer == issuer) & (_T.c.subject == subject)
+            chosen: ColumnElement[bool] = (_T.c.owner == owner) | own
+        else:
+            chosen = _T.c.grant == grant
+        live = chosen & (_T.c.expires > now - OUTLIVED_SECONDS) & _T.c.revoked.is_(None)
+        query = select(_T).where(live).order_by(_T.c.issued.desc(), _T.c.id)
+        async with self._database.writing() as connection:
+            found = [_row(row) for row in (await connection.execute(query)).mappings()]
+            ended = [row for row in found if not holding or not row.record.groups.isdisjoint(holding)]
+            ids = [row.record.id for row in ended]
+            for at in range(0, len(ids), _AT_ONCE):
+                part = _T.c.id.in_(ids[at : at + _AT_ONCE])
+                await connection.execute(update(_T).where(part).values(revoked=now))
+        return ended
 
     async def bears(self, subject: str, now: float) -> bool:
         """Whether *subject* has a credential of its own: an admin's token, or a key, at *now*."""
@@ -105,19 +130,18 @@ class IssuedTokens:
             query = query.where(where)  # type: ignore[arg-type]
         async with self._database.reading() as connection:
             found = (await connection.execute(query)).mappings().all()
-        return [
-            TokenRow(
-                TokenRecord(
-                    row["id"], row["issuer"], row["subject"], Kind(row["kind"]), frozenset(row["groups"]),
-                    row["actor"], row["email"], row["issued"], row["expires"], row["key_id"],
-                    None if row["resources"] is None else frozenset(row["resources"]),
-                    row["client"], row["scope"], row["owner"], row["grant"],
-                ),
-                row["note"],
-                row["revoked"],
-            )
-            for row in found
-        ]  # fmt: skip
+        return [_row(row) for row in found]
+
+
+def _row(row: Mapping[Any, Any]) -> TokenRow:
+    resources = row["resources"]
+    record = TokenRecord(
+        row["id"], row["issuer"], row["subject"], Kind(row["kind"]), frozenset(row["groups"]), row["actor"],
+        row["email"], row["issued"], row["expires"], row["key_id"],
+        None if resources is None else frozenset(resources), row["client"], row["scope"], row["owner"],
+        row["grant"],
+    )  # fmt: skip
+    return TokenRow(record, row["note"], row["revoked"])
 
 
 class Revocations:
@@ -139,6 +163,7 @@ class Revocations:
         self._patience = patience
         self._told = told
         self._void: frozenset[str] = frozenset()
+        self._added: dict[str, float] = {}
         self._fresh: float | None = None
         self._soon = asyncio.Event()
 
@@ -150,6 +175,7 @@ class Revocations:
 
     def add(self, token: str) -> None:
         """This process itself has just revoked *token*: void from this moment."""
+        self._added[token] = self._clock()
         self._news(self._void | {token})
 
     def look(self) -> None:
@@ -163,7 +189,10 @@ class Revocations:
             StoreError: it does not answer.
         """
         asked = self._clock()
-        self._news(await self._tokens.revoked(self._now()) | await self._tokens.void_keys())
+        found = await self._tokens.revoked(self._now()) | await self._tokens.void_keys()
+        # What was added while the store was being asked may not be in its answer yet.
+        self._added = {token: at for token, at in self._added.items() if at >= asked}
+        self._news(found | self._added.keys())
         self._fresh = asked
 
     async def run(self) -> None:

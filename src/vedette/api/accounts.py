@@ -1,0 +1,173 @@
+"""Service accounts of the built-in issuer: programs with an id and a secret, which is shown once."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from vedette.api import changes
+from vedette.api.access import Admin, Here, Reader
+from vedette.api.context import Gateway
+from vedette.api.keys import Groups
+from vedette.api.people import taken
+from vedette.api.problems import ProblemError, not_found
+from vedette.api.standing import void
+from vedette.api.tokens import Why
+from vedette.config.identity import CLIENT
+from vedette.identity import IdentityError
+from vedette.identity.claims import names
+from vedette.issuer.clients import client
+from vedette.issuer.texts import digest, fresh, is_name
+from vedette.model import Kind
+from vedette.store import StoreError
+from vedette.store.accounts import Account as Row
+
+router = APIRouter(prefix="/accounts", tags=["accounts"])
+SECRET = "vds_"  # noqa: S105  (what secrets begin with)
+
+
+class Account(BaseModel):
+    """*name* is the client id; *owner* the person who may lend it out. Times in Unix seconds."""
+
+    name: str
+    kind: Kind
+    groups: list[str]
+    owner: str
+    created: float
+    changed: float
+    used: float | None
+    disabled: float | None
+
+
+class NewAccount(Account):
+    """*secret* is shown this once."""
+
+    secret: str
+
+
+class Accounts(BaseModel):
+    """By name."""
+
+    items: list[Account]
+
+
+class Wish(BaseModel):
+    """An account to be made; *owner* is a person of this gateway, or empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=63)
+    kind: Kind = Kind.AGENT
+    groups: list[str] = Field(default_factory=list, max_length=200)
+    owner: str = Field(default="", max_length=63)
+
+
+@router.get("")
+async def list_accounts(who: Reader, here: Here) -> Accounts:
+    """Service accounts."""
+    return Accounts(items=[shown(row) for row in await here.store.accounts.all()])
+
+
+@router.post("", status_code=201)
+async def create_account(who: Admin, here: Here, wish: Wish) -> NewAccount:
+    """Make an account. Its secret is in the answer, and nowhere else."""
+    if not is_name(wish.name) or wish.name == CLIENT or client(here.settings, wish.name) is not None:
+        raise ProblemError(
+            422, "request.invalid", "a name has 1 to 63 of a-z 0-9 . _ @ -, and is no public client's"
+        )
+    if wish.kind is Kind.PERSON:
+        raise ProblemError(422, "request.invalid", "an account is an agent or a service", "add a person")
+    if wish.owner and await here.store.people.get(wish.owner) is None:
+        raise ProblemError(422, "request.invalid", f"there is no person {wish.owner} to own it")
+    if await here.store.people.get(wish.name) or await here.store.accounts.get(wish.name):
+        raise taken(wish.name)
+    secret, now = fresh(SECRET), time.time()
+    row = Row(wish.name, wish.kind, _groups(wish.groups), digest(secret), now, now, wish.owner)
+    changes.record(here, who, "account", row.name, None, _facts(row))
+    try:
+        await here.store.accounts.add(row)
+    except StoreError:
+        raise taken(row.name) from None
+    return NewAccount(secret=secret, **shown(row).model_dump())
+
+
+@router.post("/{account}/groups")
+async def regroup_account(who: Admin, here: Here, account: str, groups: Groups) -> Account:
+    """Give an account other groups. Tokens that carry a lost group end, with their sessions."""
+    row, chosen = await _get(here, account), _groups(groups.groups)
+    before, after = {"groups": tuple(sorted(row.groups))}, {"groups": tuple(sorted(chosen))}
+    changes.record(here, who, "account", account, before, after)
+    await here.store.accounts.change(account, groups=sorted(chosen), changed=time.time())
+    lost = row.groups - chosen
+    if lost:
+        owner = f"{here.tokens.issuer}#{account}"
+        await void(here, by=who.principal.id, reason="a group was taken away", owner=owner, holding=lost)
+    here.review()
+    return shown(await _get(here, account))
+
+
+@router.post("/{account}/rotate")
+async def rotate_account(who: Admin, here: Here, account: str) -> NewAccount:
+    """Give an account another secret. The old one is void at once, and so are its tokens."""
+    row, secret, now = await _get(here, account), fresh(SECRET), time.time()
+    changes.record(here, who, "account", account, {"secret": row.changed}, {"secret": now})
+    await here.store.accounts.change(account, verifier=digest(secret), changed=now)
+    owner = f"{here.tokens.issuer}#{account}"
+    await void(here, by=who.principal.id, reason="the secret was changed", owner=owner)
+    return NewAccount(secret=secret, **shown(await _get(here, account)).model_dump())
+
+
+@router.post("/{account}/disable")
+async def disable_account(who: Admin, here: Here, account: str, why: Why) -> Account:
+    """Shut an account out: all tokens of its are void, and its sessions end."""
+    row, by, now = await _get(here, account), who.principal.id, time.time()
+    if row.disabled is not None:
+        raise ProblemError(409, "account.disabled", f"{account} was disabled before")
+    after: changes.Facts = {"disabled": now, "reason": why.reason}
+    recorded = changes.recorded(here, changes.event(by, "account", account, {"disabled": None}, after))
+    await here.store.accounts.change(account, disabled=now)
+    reason, owner = why.reason or f"{account} was disabled", f"{here.tokens.issuer}#{account}"
+    recorded = await void(here, by=by, reason=reason, owner=owner) and recorded
+    here.review()
+    if not recorded:
+        raise ProblemError(
+            503, "journal.unavailable", f"{account} is disabled, but not all of it is on record"
+        )
+    return shown(await _get(here, account))
+
+
+@router.post("/{account}/enable")
+async def enable_account(who: Admin, here: Here, account: str) -> Account:
+    """Let an account in again, with the secret it had."""
+    row = await _get(here, account)
+    if row.disabled is not None:
+        changes.record(here, who, "account", account, {"disabled": row.disabled}, {"disabled": None})
+        await here.store.accounts.change(account, disabled=None)
+    return shown(await _get(here, account))
+
+
+async def _get(here: Gateway, name: str) -> Row:
+    found = await here.store.accounts.get(name)
+    if found is None:
+        raise not_found("account")
+    return found
+
+
+def _groups(groups: list[str]) -> frozenset[str]:
+    try:
+        return names(groups, "the groups")
+    except IdentityError as error:
+        raise ProblemError(422, "request.invalid", error.reason) from None
+
+
+def _facts(row: Row) -> changes.Facts:
+    return {"kind": row.kind.value, "groups": tuple(sorted(row.groups)), "owner": row.owner}
+
+
+def shown(row: Row) -> Account:
+    return Account(
+        name=row.name, kind=row.kind, groups=sorted(row.groups), owner=row.owner, created=row.created,
+        changed=row.changed, used=row.used, disabled=row.disabled,
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""Taking away: what hangs on a person, an account or a sign-in becomes void, and its sessions end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from vedette.api import changes
+from vedette.api.context import Gateway
+from vedette.trail import events
+
+
+async def void(
+    here: Gateway, *, by: str, reason: str, owner: str = "", grant: str = "", holding: Collection[str] = ()
+) -> bool:
+    """
+    Make void every token of *owner* or *grant*; with *holding*, only those that carry one of these groups.
+
+    Done whether or not it can be recorded; False where it could not be.
+    """
+    now, recorded = time.time(), True
+    for row in await here.store.tokens.end(now, owner=owner, grant=grant, holding=holding):
+        record = row.record
+        here.revocations.add(record.id)
+        if record.expires > now:
+            event = events.TokenRevoked(at=now, token=record.id, by=by, reason=reason)
+            recorded = changes.recorded(here, event) and recorded
+    return recorded
+
+
+async def void_keys(here: Gateway, owner: str, *, by: str, reason: str) -> bool:
+    """The same for the API keys that *owner* answers for."""
+    now, recorded = time.time(), True
+    for row in await here.store.keys.all():
+        record = row.record
+        if record.owner != owner or record.revoked or not await here.store.keys.revoke(record.prefix, now):
+            continue
+        here.revocations.add(record.prefix)
+        event = events.KeyRevoked(at=now, key=record.prefix, by=by, reason=reason)
+        recorded = changes.recorded(here, event) and recorded
+    return recorded
