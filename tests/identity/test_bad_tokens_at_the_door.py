@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from tests.conformance.kits import ENGINES, Stage, staged
 from tests.conformance.talk_postgres import Said, Talk
-from tests.identity.test_bad_tokens import BAD, GOOD, identity
+from tests.identity.test_bad_tokens import BAD, GOOD, flip, identity
 from vedette.identity.errors import CODES, IdentityError
 from vedette.protocols.postgres import messages as m
 
@@ -133,3 +133,26 @@ async def test_a_login_that_is_good_is_what_the_door_is_for(tmp_path):
             await caller.close()
         assert len(await stage.recorded("session.opened", len(GOOD))) == len(GOOD)
         assert stage.journal("session.refused") == []
+
+
+async def test_who_hangs_up_before_hearing_it_is_on_record_for_what_it_showed(tmp_path):
+    rows = [row for row in BAD if row[1] in ("signature", "revoked", "issuer")]
+    async with door(tmp_path) as stage:
+        port = stage.app.ports["postgres"]
+        for _, _, make in rows:
+            talk = await Talk.dial(port)
+            talk.writer.write(m.startup({"user": "agent", "database": "appdb"}))
+            await talk.message()
+            talk.writer.write(m.message(b"p", make().encode() + b"\0"))
+            await talk.close()
+        talk = await Talk.dial(port)
+        talk.writer.write(m.startup({"user": "oauth", "database": "appdb"}))
+        await talk.message()
+        opening = f"n,,\x01auth=Bearer {flip(GOOD['rs256'](), 2)}\x01\x01".encode()
+        talk.writer.write(m.message(b"p", b"OAUTHBEARER\0" + len(opening).to_bytes(4, "big") + opening))
+        await talk.message()
+        await talk.close()
+        records = await stage.recorded("session.refused", len(rows) + 1)
+
+    wanted = [*(f"identity.{code}" for _, code, _ in rows), "identity.signature"]
+    assert sorted(record["code"] for record in records) == sorted(wanted)

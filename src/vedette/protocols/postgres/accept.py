@@ -144,7 +144,7 @@ async def accept(sock: socket.socket, door: Door, identity: Identity) -> Caller 
         outcome = visit.refused("login.timeout", f"the login took over {door.deadline:g} seconds", "57014")
         told = False
     except Gone:
-        outcome, told = visit.refused("login.gone", "the caller hung up during the login", "08006"), True
+        outcome, told = visit.gone(), True
     except BaseException:
         visit.close()
         raise
@@ -250,6 +250,11 @@ class _Visit:
         if self._arrival is not None:
             return self._arrival.refused(code, reason, sqlstate)
         return Refused(code, reason, sqlstate)
+
+    def gone(self) -> Refused:
+        """The caller hung up: what it was refused for, where that was decided by then."""
+        decided = self._arrival.refusal if self._arrival is not None else None
+        return decided or self.refused("login.gone", "the caller hung up during the login", "08006")
 
     async def last_words(self, data: bytes) -> None:
         await (self._wire or self._bare).last_words(data)

@@ -196,13 +196,15 @@ class Arrival:
     One caller's login from its start-up packet to the proof of who it is.
 
     *head* is what `doorstep` has read already. `startup` is there as soon as it is
-    known, so that a record of a login that breaks off can say who it was.
+    known, so that a record of a login that breaks off can say who it was, and `refusal`
+    as soon as it is decided: who hangs up instead of hearing it was refused all the same.
     """
 
     def __init__(self, terms: Terms, head: bytes = b"") -> None:
         self._terms = terms
         self._head = head
         self.startup: Startup | None = None
+        self.refusal: Refused | None = None
 
     def talk(self) -> Generator[Step, Any, Login | CancelRequest | Refused]:
         """Ends with a value whatever the caller sends; raises nothing."""
@@ -214,6 +216,7 @@ class Arrival:
             refused = self.refused("login.protocol", str(bad), "08P01")
         except _TurnAway as no:
             refused = self.refused(no.code, no.reason, no.sqlstate, no.hint)
+        self.refusal = refused
         yield Send(refused.message())
         return refused
 
@@ -343,13 +346,16 @@ class Arrival:
             answer = yield Verify(token)
         if isinstance(answer, Principal):
             return answer
+        no = _TurnAway(
+            answer.code, "28000", _without(token, answer.reason), "get a new token and connect again"
+        )
+        # libpq hangs up as soon as it was told where to get a token.
+        self.refusal = self.refused(no.code, no.reason, no.sqlstate, no.hint)
         yield Send(authentication(_SASL_CONTINUE, self._status()))
         closing = yield from _response()
         if closing != b"\x01":
             raise ProtocolError("not the answer that RFC 7628 section 3.2.3 asks for")
-        raise _TurnAway(
-            answer.code, "28000", _without(token, answer.reason), "get a new token and connect again"
-        )
+        raise no
 
     def _status(self) -> bytes:
         """The failure challenge of RFC 7628 section 3.2.2, as libpq reads it."""
