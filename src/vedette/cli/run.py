@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,7 @@ def run(
     from vedette.cli.agent import acting
     from vedette.client.child import Child
     from vedette.client.lend import Wish
+    from vedette.client.tools import prepared
 
     wish = None
     if name is not None:
@@ -59,7 +61,9 @@ def run(
         mine = there.acting(credential, name or "")
         found = mine.resources()
         database = _database(found, resource)
-        with mine.run(name or "", database) as made:
+        again = [sys.executable, "-m", "vedette"]
+        more, files = prepared(found, again, os.environ.get("PATH", os.defpath), mine.ca)
+        with mine.run(name or "", database, more=more, files=files) as made:
             status = Child(command, made.environment()).run()
     raise typer.Exit(status)
 

@@ -119,7 +119,12 @@ class Client:
         return there.dsn(resource, self.credential.token() if password else None)
 
     def run(
-        self, name: str = "", resource: str | None = None, *, more: Mapping[str, str] | None = None
+        self,
+        name: str = "",
+        resource: str | None = None,
+        *,
+        more: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> Run:
         """A context for a child process: ``with client.run("job", "appdb") as run:`` then
         ``subprocess.run(words, env=run.environment())``."""
@@ -128,11 +133,19 @@ class Client:
         id = os.urandom(16).hex()
         # Cut before the id, which is what a record is found by.
         application = f"{(agent or 'agent')[:30]}/{id}"
-        there = door(self.postgres(), agent or "agent", self._ca, application)
+        there = self._door_if_any(agent or "agent", application)
         return Run(
             self.url, self.credential, base, name=agent, door=there, database=resource, ca=self._ca,
-            more=more, id=id,
+            more=more, files=files, id=id,
         )  # fmt: skip
+
+    def _door_if_any(self, user: str, application: str) -> Door | None:
+        try:
+            return door(self.postgres(), user, self._ca, application)
+        except ClientError as none:
+            if none.code != "client.protocol":
+                raise
+            return None
 
     def wait(
         self,

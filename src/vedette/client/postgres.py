@@ -56,7 +56,8 @@ class Door:
         user = quote(self.user, safe="")
         return (
             f"postgresql://{user}{secret}@{host}:{self.where.port}/{quote(database, safe='')}"
-            f"?{urlencode(query)}"
+            # libpq takes a plus sign for a plus sign.
+            f"?{urlencode(query, quote_via=quote)}"
         )
 
     def environment(self, database: str | None, passwords: Path) -> dict[str, str]:

@@ -39,8 +39,8 @@ class Run:
 
     *id* is 32 hex digits, a W3C trace id. *door* is None where the gateway has no PostgreSQL listener;
     *database* is the resource that ``PGDATABASE`` and ``DATABASE_URL`` name, None for none. *more* is
-    added to the child's environment, and *files* (names and texts) to the folder; a ``{folder}`` in a value
-    of *more* is the folder.
+    added to the child's environment, and *files* (names and texts) to the folder, those below ``bin/`` as
+    programs; a ``{folder}`` in either is the folder.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Run:
             fcntl.flock(self._handle, fcntl.LOCK_EX)
             self._write(token)
             for name, text in self._files.items():
-                places.write(self.folder / name, text)
+                self._place(self.folder / name, text.replace("{folder}", str(self.folder)))
         except BaseException:
             self._remove()
             raise
@@ -120,6 +120,12 @@ class Run:
             found["VEDETTE_POSTGRES"] = f"{self._door.where.host}:{self._door.where.port}"
             found |= self._door.environment(self._database, self.passwords)
         return found | {key: value.replace("{folder}", str(self.folder)) for key, value in self._more.items()}
+
+    def _place(self, path: Path, text: str) -> None:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        places.write(path, text)
+        if path.parent.name == "bin":
+            path.chmod(0o700)
 
     def _write(self, token: str) -> None:
         if token == self._written:

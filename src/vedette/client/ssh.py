@@ -83,30 +83,25 @@ def _make_key(path: Path) -> None:
 
 
 def config(
-    resources: Mapping[str, Address], identity: Identity, renew: Sequence[str], hosts: Path | None = None
+    resources: Mapping[str, Address], identity: Identity, renew: Sequence[str], *, bare: bool = False
 ) -> str:
-    """The text of an ssh_config. *renew* is the command that has a good certificate ready; *hosts* a file
-    with the gateway's host keys, where they are known. Raises ClientError for a name that cannot stand there.
+    """The text of an ssh_config. *renew* is the command that has a good certificate ready. With *bare*, a
+    resource is a host by its plain name, too. Host keys are checked as ssh does anywhere else.
+
+    Raises ClientError for a name that cannot stand there.
     """
     for name in resources:
         if not _NAME.fullmatch(name):
             raise ClientError("client.resource", f"{name!r} cannot be a host's name in ssh's configuration")
-    names = " ".join(f"{name}{SUFFIX}" for name in resources)
-    lines = (
-        [f'Match originalhost "{names.replace(" ", ",")}" exec {_quoted(shlex.join(renew))}'] if names else []
-    )
+    hosts = {name: [f"{name}{SUFFIX}", *([name] if bare else [])] for name in resources}
+    every = ",".join(pattern for patterns in hosts.values() for pattern in patterns)
+    lines = [f'Match originalhost "{every}" exec {_quoted(shlex.join(renew))}'] if every else []
     for name, where in resources.items():
-        lines += [
-            f"Host {name}{SUFFIX}",
-            f"    HostName {where.host}",
-            f"    Port {where.port}",
-            f"    User {name}",
-        ]
+        lines += [f"Host {' '.join(hosts[name])}"]
+        lines += [f"    HostName {where.host}", f"    Port {where.port}", f"    User {name}"]
         lines += [f"    IdentityFile {_quoted(str(identity.key))}"]
         lines += [f"    CertificateFile {_quoted(str(identity.certificate))}"]
         lines += ["    IdentitiesOnly yes", "    ForwardAgent no", "    ForwardX11 no"]
-        if hosts is not None:
-            lines += [f"    UserKnownHostsFile {_quoted(str(hosts))}", "    StrictHostKeyChecking yes"]
     return "\n".join(lines) + "\n"
 
 
@@ -119,6 +114,6 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("%", "%%") + '"'
 
 
-def wrapper(program: str, config: Path) -> str:
+def wrapper(program: str, config: str) -> str:
     """A script in the place of ssh, scp or sftp that reads *config*: OpenSSH knows no variable for that."""
-    return f'#!/bin/sh\nexec {shlex.quote(program)} -F {shlex.quote(str(config))} "$@"\n'
+    return f'#!/bin/sh\nexec {shlex.quote(program)} -F {shlex.quote(config)} "$@"\n'

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from vedette.client import kube, ssh
 from vedette.client.gateway import Resource
 from vedette.client.held import Address
 from vedette.client.ssh import Identity
@@ -39,3 +41,28 @@ def identity(state: Path, url: str, environ: Mapping[str, str]) -> Identity:
     if environ.get(SSH_FOLDER):
         return Identity(Path(environ[SSH_FOLDER]))
     return Identity(state / "ssh" / hashlib.sha256(url.encode()).hexdigest()[:16])
+
+
+def prepared(
+    found: Sequence[Resource], command: Sequence[str], path: str, ca: str | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What a run needs for kubectl and ssh: variables and files, as `Run` takes them.
+
+    *command* calls Vedette's command line, *path* is the child's ``PATH``.
+    """
+    more: dict[str, str] = {}
+    files: dict[str, str] = {}
+    if there := clusters(found):
+        files["kubeconfig"] = kube.config(there, [*command, "kube-credential"], {}, ca)
+        more["KUBECONFIG"] = "{folder}/kubeconfig"
+    if listed := hosts(found):
+        config = "{folder}/ssh_config"
+        mine = Identity(Path("{folder}/ssh"))
+        text = ssh.config(listed, mine, [*command, "ssh-certificate"], bare=True)
+        # What this leaves open is as it is anywhere else.
+        files["ssh_config"] = f"{text}Match all\n    Include ~/.ssh/config\n"
+        for name in ("ssh", "scp", "sftp"):
+            if program := shutil.which(name, path=path):
+                files[f"bin/{name}"] = ssh.wrapper(program, config)
+        more |= {"PATH": "{folder}/bin:" + path, SSH_FOLDER: "{folder}/ssh"}
+    return more, files
