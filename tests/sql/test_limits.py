@@ -35,7 +35,6 @@ DEEP = {
     "collations": "SELECT a" + ' COLLATE "C"' * 70_000,
     "brackets": "SELECT " + "(" * 20_000 + "1" + ")" * 20_000,
     "blocks": "DO $$ " + "BEGIN " * 5_000 + "NULL;" + " END;" * 5_000 + " $$",
-    "subqueries": "SELECT * FROM " + "(SELECT * FROM " * 400 + "notes" + ") x" * 400,
     "nested comments": "/*" * 20_000,
     "nested comments that end": "/*" * 20_000 + "*/" * 20_000 + "DROP TABLE notes",
     "quotes": "'" * 3_000_001,
@@ -52,6 +51,18 @@ def test_what_is_too_much_is_unknown(name):
     facts = read(DEEP[name], STATE, CATALOG)
     assert told(facts) == {"unknown"}
     assert 0 < len(facts.reason) < 300
+
+
+def test_how_deep_a_walk_goes_is_the_interpreters_and_no_effect_gets_lost():
+    """Python 3.12 and later go deeper than 3.11 does."""
+    deep = (
+        "WITH w AS (DELETE FROM notes WHERE id = 1) SELECT * FROM "
+        + "(SELECT * FROM " * 400
+        + "orders"
+        + ") x" * 400
+    )
+    whole = {"delete public.notes", "(read public.notes)", "read public.orders"}
+    assert told(read(deep, STATE, CATALOG)) in ({"unknown"}, whole)
 
 
 @pytest.mark.parametrize(

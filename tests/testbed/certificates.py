@@ -71,6 +71,12 @@ class Authority:
         return {setting: source.name for setting, source in names.items()}
 
 
+_USAGE = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+)  # fmt: skip
+
+
 def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
@@ -95,6 +101,11 @@ def _authority(name: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(name, _name(name), key, expired=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    # Python 3.13 insists on what RFC 5280 says a certificate has.
+    builder = builder.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+    )
+    builder = builder.add_extension(_USAGE, critical=True)
     return key, builder.sign(key, hashes.SHA256())
 
 
@@ -109,6 +120,8 @@ def _leaf(
         x509.SubjectAlternativeName([x509.DNSName(name), loopback]), critical=False
     )
     builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    builder = builder.add_extension(issuer, critical=False)
     return key, builder.sign(signer, hashes.SHA256())
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -40,6 +41,7 @@ class Store:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._leaving: set[asyncio.Task[None]] = set()
         self.sessions = Sessions(self)
         self.actions = Actions(self)
         self.holds = Holds(self)
@@ -78,6 +80,7 @@ class Store:
         return store
 
     async def close(self) -> None:
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._engine.dispose()
 
     @property
@@ -89,17 +92,49 @@ class Store:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that reads. Raises StoreError where the database fails."""
         with _trouble():
-            async with self._engine.connect() as connection:
+            async with self._connection() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that may write: all of it or nothing. On SQLite it has the file to itself."""
         with _trouble():
-            async with self._engine.connect() as connection:
+            async with self._connection() as connection:
                 connection = await connection.execution_options(**{_WRITES: True})
                 async with connection.begin():
                     yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """One of the pool's, and the pool's again afterwards, whenever whoever asked for it goes.
+
+        SQLAlchemy drops a connection, open, whose making is cancelled half-way.
+        """
+        making = asyncio.create_task(_made(self._engine.connect()))
+        try:
+            connection = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            _ = self._leave(_abandon(making))
+            raise
+        try:
+            yield connection
+        finally:
+            await asyncio.shield(self._leave(connection.close()))
+
+    def _leave(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        return task
+
+
+async def _made(connection: AsyncConnection) -> AsyncConnection:
+    return await connection
+
+
+async def _abandon(making: asyncio.Task[AsyncConnection]) -> None:
+    with suppress(SQLAlchemyError, OSError):
+        await (await making).close()
 
 
 class _trouble:
