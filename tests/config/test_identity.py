@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.config.files import FILE, problems, settings
+from vedette.config import summary
 from vedette.config.load import restart_needed, unready
 from vedette.identity import Match
 from vedette.identity.client_certificates import CertificateSettings
@@ -115,3 +116,30 @@ def test_entries_of_certificates_wait_for_a_restart():
     before, after = settings(), settings(identity="{certificates: [{ca: a, name: b}]}")
 
     assert restart_needed(before, after) == ("identity.certificates stays as it is until a restart",)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "more", "warned"),
+    [
+        ("https://token.actions.githubusercontent.com", "", True),
+        (
+            "https://token.actions.githubusercontent.com",
+            ", requires: {claim: repository_owner_id, equals: '1'}",
+            False,
+        ),
+        ("https://token.actions.githubusercontent.com/acme", "", True),
+        ("https://gitlab.com", ", parties: [a]", False),
+        ("https://gitlab.com.example", "", False),
+        ("https://gitlab.example.com", "", False),
+    ],
+)
+def test_an_issuer_that_serves_the_whole_world_needs_requirements(issuer, more, warned):
+    found = summary(settings(identity=f"{{issuers: [{{issuer: '{issuer}', audience: v{more}}}]}}"))
+
+    assert ["anybody at all" in warning for warning in found.warnings] == [True] * warned
+
+
+def test_whose_certificates_count_is_shown_by_check():
+    found = summary(settings(identity="{certificates: [{ca: a, trust_domain: b.org}]}"))
+
+    assert found.issuers == ("spiffe://b.org (certificates)",)

@@ -177,3 +177,40 @@ async def test_who_is_trusted_still():
     assert world.identity.trusts(own)
     world.revoked.add(own.credential)
     assert not world.identity.trusts(own)
+
+
+@pytest.mark.parametrize(
+    ("jump", "code"),
+    [
+        (+400, "identity.expired"),
+        (+86400, "identity.expired"),
+        (-100, "identity.not_yet"),
+        (-86400, "identity.not_yet"),
+    ],
+)
+async def test_when_the_clock_jumps_a_token_is_looked_at_anew(jump, code):
+    world = World()
+    corp = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+    own = world.tokens.issue("agent-7", Kind.AGENT, [], 300, now=NOW).text
+    for text in (corp, own):
+        world.now = NOW
+        assert await world.identity.by_token(text)
+
+        world.now = NOW + jump
+        assert await world.refused(text) == code
+
+        world.now = NOW
+        assert await world.identity.by_token(text)
+
+
+async def test_clocks_that_jump_cause_no_fetches():
+    world = World()
+    corp = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+    await world.identity.by_token(corp)
+    asked = len(world.pages.asked)
+    for jump in (-86400, 400, 86400, 0):
+        world.now = NOW + jump
+        if jump:
+            await world.refused(corp)
+    assert await world.identity.by_token(corp)
+    assert len(world.pages.asked) == asked

@@ -10,6 +10,9 @@ from vedette.credentials.source import Reference
 from vedette.policy import Policy, describe
 from vedette.policy.rules.hold import HoldRule
 
+#: Hosts of issuers that give everybody in the world a token, for any audience they name.
+WORLDLY = frozenset({"token.actions.githubusercontent.com", "gitlab.com", "agent.buildkite.com"})
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSummary:
@@ -63,7 +66,10 @@ def summary(settings: Settings) -> Summary:
         policies=settings.policies.hash,
         data=str(settings.gateway.data),
         listeners=tuple(f"{name} on {where}" for name, where in listeners.items() if where is not None),
-        issuers=tuple(issuer.issuer for issuer in settings.identity.issuers),
+        issuers=(
+            *(issuer.issuer for issuer in settings.identity.issuers),
+            *(f"{each.name} (certificates)" for each in settings.identity.certificates),
+        ),
         resources=tuple(_resource(resource, settings) for resource in settings.resources.values()),
         warnings=tuple(_warnings(settings, listeners)),
     )
@@ -105,6 +111,7 @@ def _policy(policy: Policy) -> PolicySummary:
 def _warnings(settings: Settings, listeners: dict[str, HostPort | None]) -> Iterator[str]:
     if not any(listeners.values()):
         yield "no listener is open: name one in gateway.listen"
+    yield from _worldly(settings)
     for name, where in listeners.items():
         clear = name != "ssh" and settings.gateway.downstream_tls == "allowed"
         if where is not None and not where.loopback and clear:
@@ -118,6 +125,13 @@ def _warnings(settings: Settings, listeners: dict[str, HostPort | None]) -> Iter
         if resource.upstream.tls in ("disable", "require") and not _near(resource.upstream.host):
             yield f'"{resource.name}" is reached without checking who answers (tls: {resource.upstream.tls})'
         yield from _apart(resource, policies)
+
+
+def _worldly(settings: Settings) -> Iterator[str]:
+    for issuer in settings.identity.issuers:
+        host = issuer.issuer.removeprefix("https://").partition("/")[0]
+        if host in WORLDLY and not issuer.requires and not issuer.parties:
+            yield f"anybody at all can get a token from {host} for your audience: say which count by requires"
 
 
 def _near(host: str) -> bool:

@@ -28,15 +28,16 @@ class TokenCache:
     def __init__(self, is_revoked: Callable[[str], bool], *, limit: int = MAX_ENTRIES) -> None:
         self._is_revoked = is_revoked
         self._limit = limit
-        self._entries: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[Principal, float, float]] = OrderedDict()
 
     def get(self, key: bytes, now: float) -> Principal | None:
         """What was proven; None where nothing, no longer, or revoked (the full check then says why)."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        principal, until = entry
-        if not now < until or self._is_revoked(principal.credential):
+        principal, since, until = entry
+        # A clock that was set back would stretch the time that an entry is believed.
+        if not since <= now < until or self._is_revoked(principal.credential):
             del self._entries[key]
             return None
         self._entries.move_to_end(key)
@@ -47,7 +48,7 @@ class TokenCache:
         until = now + MAX_AGE_SECONDS
         if principal.expires is not None:
             until = min(until, principal.expires)
-        self._entries[key] = (principal, until)
+        self._entries[key] = (principal, now, until)
         self._entries.move_to_end(key)
         while len(self._entries) > self._limit:
             self._entries.popitem(last=False)
