@@ -175,7 +175,6 @@ class Engine:
         backend = self.backends.get(login.resource)
         try:
             if not login.principal.reaches(login.resource):
-                # Said before it is known whether there is such a resource.
                 raise TurnedAway("login.lent", "what you show is lent for other resources", "42501")
             if backend is None:
                 raise TurnedAway("login.resource", f"there is no resource {login.resource!r}", "3D000")
