@@ -24,6 +24,7 @@ from vedette.backends import as_shown, postgres_backend
 from vedette.config import HostPort, ResourceSettings, Settings, changes, reload, restart_needed
 from vedette.config.differences import differences
 from vedette.credentials import Secrets
+from vedette.credentials.changes import SealedChanges
 from vedette.credentials.keyfile import create_private, read_private
 from vedette.folder import WORKER, Folder
 from vedette.identity import Identity, Issuers, SigningKeys, Tokens, client, fetcher
@@ -44,6 +45,7 @@ from vedette.protocols.postgres.accept import Crowd, Door
 from vedette.protocols.postgres.dial import end_point
 from vedette.protocols.postgres.engine import Backend, Engine, Shared
 from vedette.store.database import Store
+from vedette.store.errors import StoreError
 from vedette.store.follow import Follower
 from vedette.store.tokens import Revocations
 from vedette.store.uses import KeyUses
@@ -169,6 +171,7 @@ class App:
             )
         )  # fmt: skip
         self._spawn(self.revocations.run(), self.live.run(), self._keep_journal(), self._watch_file())
+        self._spawn(self._watch_sealed())
         self._spawn(
             self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run()
         )
@@ -369,6 +372,26 @@ class App:
         """People, accounts or keys have changed: who is here is asked about anew, at once."""
         self._keys.forget()
         self.live.review()
+
+    async def _watch_sealed(self) -> None:
+        """Put on record what is sealed in the folder by others than this process."""
+        changes = SealedChanges(self.store.sealed)
+        pending: list[events.ConfigChanged] = []
+        while True:
+            try:
+                pending += [
+                    events.ConfigChanged(
+                        at=time.time(), by="folder", what="credential", name=each.name, before=each.before,
+                        after=each.after,
+                    )
+                    for each in await changes.look()
+                ]  # fmt: skip
+                while pending:
+                    self.journal.record(pending[0])
+                    del pending[0]
+            except (StoreError, JournalError) as problem:
+                log.error("changes of sealed credentials cannot be recorded now: %s", problem)
+            await asyncio.sleep(RELOAD_SECONDS)
 
     def reload_soon(self) -> None:
         """Load the configuration anew, as after a change of its file. For signal handlers."""

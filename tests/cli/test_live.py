@@ -59,7 +59,7 @@ def test_tokens_by_the_api(shell: Shell, gateway: Gateway) -> None:
     assert "identity.revoked" in result.stderr
     recorded = [(each.kind, each.body.get("by")) for each in read(gateway.data / "journal")]
     assert [kind for kind, by in recorded if by and by.startswith("vedette#local:")] == [
-        *("token.issued", "token.revoked"),
+        *("token.issued", "config.changed", "token.revoked", "config.changed"),
     ]
 
 

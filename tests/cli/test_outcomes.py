@@ -57,7 +57,7 @@ def test_unreachable(shell: Shell) -> None:
 
 def test_not_permitted(shell: Shell) -> None:
     agent = shell.token("agent", "admins")
-    for words in (("token", "list"), ("sessions", "list"), ("audit", "tail"), ("policy", "show")):
+    for words in (("token", "list"), ("key", "list"), ("audit", "tail"), ("policy", "show")):
         result = shell.run(*words, VEDETTE_TOKEN=agent, code=NOT_PERMITTED)
         assert "access.denied" in result.stderr
     shell.run("token", "list", VEDETTE_TOKEN="garbage", code=NOT_PERMITTED)

@@ -7,12 +7,16 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from tests.testbed.gateway import Gateway, Upstream, serving, write
+from tests.testbed.processes import PATIENCE_SECONDS
+from vedette.journal.read import read
 
 pytestmark = pytest.mark.live
 
@@ -50,6 +54,16 @@ def _asked(running: Gateway, token: str) -> str:
     return str(row[0]) if row else ""
 
 
+def _changes(running: Gateway) -> list[dict[str, Any]]:
+    """What the gateway noticed of its folder, once it has."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = [e.body for e in read(running.data / "journal") if e.kind == "config.changed"]
+        if found:
+            return found
+    raise TimeoutError("nothing was noticed")
+
+
 @pytest.fixture
 def file(pg16, database, tmp_path) -> Path:
     return write(tmp_path, [Upstream(pg16, database, more=NAMED)])
@@ -72,6 +86,8 @@ def test_a_sealed_password_logs_in_upstream_and_stands_nowhere(file, password):
         shown = _vedette(file, "seal", "list", "--json").stdout
         assert "appdb" in shown
         assert password not in shown
+        (change,) = _changes(running)
+        assert (change["by"], change["name"], "before" in change) == ("folder", "appdb", False)
         running.stop()
         for path in running.data.rglob("*"):
             if path.is_file():

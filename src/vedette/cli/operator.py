@@ -26,6 +26,11 @@ def operator_token(settings: Settings) -> str:
     return issued.text
 
 
+def operator(settings: Settings) -> str:
+    """Who that is, as a principal's id."""
+    return f"{settings.identity.name}#{OPERATOR}{_user()}"
+
+
 def _user() -> str:
     try:
         return getpass.getuser()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -18,6 +19,7 @@ from vedette.cli.reach import settings_at
 if TYPE_CHECKING:
     from vedette.config import Settings
     from vedette.credentials import Secret
+    from vedette.credentials.changes import SealedChange
     from vedette.store import Store
 
 app = typer.Typer(
@@ -85,6 +87,7 @@ def _secret() -> Secret:
 
 
 def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    from vedette.credentials.changes import SealedChanges
     from vedette.folder import Folder
     from vedette.store import Store
 
@@ -93,8 +96,32 @@ def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
         home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = await Store.open(home.store)
         try:
-            return await work(store)
+            if home.in_use:
+                return await work(store)  # the gateway looks, and puts it on record
+            changes = SealedChanges(store.sealed)
+            await changes.look()
+            done = await work(store)
+            _record(settings, await changes.look())
+            return done
         finally:
             await store.close()
 
     return asyncio.run(run())
+
+
+def _record(settings: Settings, changes: list[SealedChange]) -> None:
+    from vedette.cli.offline import LazyJournal
+    from vedette.cli.operator import operator
+    from vedette.trail.events import ConfigChanged
+
+    journal = LazyJournal(settings)
+    try:
+        for each in changes:
+            journal.record(
+                ConfigChanged(
+                    at=time.time(), by=operator(settings), what="credential", name=each.name,
+                    before=each.before, after=each.after,
+                )
+            )  # fmt: skip
+    finally:
+        journal.close()
