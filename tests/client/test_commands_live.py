@@ -68,6 +68,10 @@ class Shell:
     async def json(self, *words: str, text: str = "") -> Any:
         return json.loads(await self.run(*words, "--json", text=text))
 
+    async def operator(self, *words: str, text: str = "") -> str:
+        """A command of the gateway's own operator."""
+        return await self.run(*words, "--config", str(self.live.folder / "vedette.yaml"), text=text)
+
     @property
     def held(self) -> Path:
         return self.home / ".local" / "state" / "vedette" / "logins.json"

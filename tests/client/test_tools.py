@@ -86,7 +86,7 @@ def test_names_that_would_be_more_than_names_are_refused(tmp_path):
 def test_dsns_hold_what_they_are_given_and_no_more():
     there = Door(Address("::1", 5), "a@b/c", "verify-full", "/c a.pem", "x/1")
     assert there.dsn("app/db") == (
-        "postgresql://a%40b%2Fc@[::1]:5/app%2Fdb?sslmode=verify-full&sslrootcert=/c%20a.pem&application_name=x/1"
+        "postgresql://a%40b%2Fc@[::1]:5/app%2Fdb?sslmode=verify-full&sslrootcert=%2Fc%20a.pem&application_name=x%2F1"
     )
     assert there.password_file("a:b\\c") == "\\:\\:1:5:*:*:a\\:b\\\\c\n"
     assert door(Address("gw.example", 1), "me", None).mode == "verify-full"
