@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from vedette.config import Limits, Record, ResourceSettings
 from vedette.credentials import CredentialError, Secrets
-from vedette.gate import Keep, Parameters
 from vedette.identity.certificates import CertificateError
 from vedette.identity.tls import upstream_context
 from vedette.masking.prose import hide
@@ -20,6 +19,7 @@ from vedette.protocols.postgres.messages import PROTOCOL_3_0
 from vedette.protocols.postgres.session import Bounds
 from vedette.sql.catalog import Catalog
 from vedette.sql.shape import shape
+from vedette.trail.judgements import Keep, Parameters
 
 # Of a masked result, this much is kept in the record.
 SAMPLE_BYTES = 16 << 10

@@ -7,13 +7,12 @@ not be recorded is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Protocol
 
 from vedette.model import Action, Allow, Ask, Decision, Deny, Hold, MaskRule, Principal, Resource, Verdict
-from vedette.trail import events
+from vedette.trail.judgements import Journal, Judgements, Keep, Like, Mould, Parameters
 
 
 class Policy(Protocol):
@@ -26,21 +25,6 @@ class Policy(Protocol):
     @property
     def masks(self) -> tuple[MaskRule, ...]: ...
     def decide(self, ask: Ask) -> Decision: ...
-
-
-class Journal(Protocol):
-    """*append* returns once the record survives this process; raises OSError where it does not.
-
-    *on_disk*, where there is one, is awaited before anything passes: it returns once what was
-    appended survives the machine.
-    """
-
-    @property
-    def on_disk(self) -> Callable[[], Awaitable[None]] | None: ...
-
-    def append(self, kind: str, body: bytes) -> int: ...
-    def append_many(self, records: Iterable[tuple[str, bytes]]) -> int: ...
-    def defer(self, kind: str, body: bytes) -> None: ...
 
 
 class Desk(Protocol):
@@ -58,28 +42,6 @@ class Ruled:
 
     verdict: Allow | Deny
     action: str
-
-
-Parameters = tuple[str | None, ...]
-
-
-class Like(Protocol):
-    """What was allowed before; *record* is the mould of its record."""
-
-    @property
-    def record(self) -> events.Judged: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """What of an action is written down, under the session's masks: its text, and its parameters or None.
-
-    *as_said* tells whether both are written as they were said.
-    """
-
-    text: Callable[[str, tuple[MaskRule, ...]], str]
-    parameters: Callable[[Parameters, tuple[MaskRule, ...]], Parameters | None]
-    as_said: Callable[[tuple[MaskRule, ...]], bool]
 
 
 _UNRECORDED = Deny(
@@ -107,17 +69,17 @@ class Gate:
         self.principal = principal
         self.resource = resource
         self.session = session
-        self.actions = 0
         self.denied = 0
-        self._who = events.caller(principal)
         self._policy = policy
-        self._journal = journal
+        self._records = Judgements(principal, resource, session, journal=journal, keep=keep, now=now)
         self._desk = desk
-        self._keep = keep
-        self._as_said = keep.as_said(policy.masks)
-        self._now = now
         self._asking: asyncio.Task[Allow | Deny] | None = None
         self._decided: dict[tuple[str, int, int], tuple[Action, Decision]] = {}
+
+    @property
+    def actions(self) -> int:
+        """How many there were so far."""
+        return self._records.number
 
     @property
     def policy(self) -> str:
@@ -127,7 +89,6 @@ class Gate:
     def use(self, policy: Policy) -> None:
         """From here on judge by *policy*; what was decided before is forgotten."""
         self._policy = policy
-        self._as_said = self._keep.as_said(policy.masks)
         self._decided.clear()
 
     def judge(
@@ -158,7 +119,7 @@ class Gate:
             else:
                 return self._ask_people(ask, decision, verdict, message, check, told, locked)
         ruled = self._conclude(ask, decision.policy, verdict, message, check)
-        return ruled if self._journal.on_disk is None else self._settled(ruled)
+        return ruled if self._records.on_disk is None else self._settled(ruled)
 
     def refuse(self, action: Action, message: bytes, deny: Deny) -> Ruled:
         """Record a refusal that no rule had to speak for: what cannot be read at all."""
@@ -170,42 +131,18 @@ class Gate:
         """What it judges by now."""
         return self._policy
 
-    def like(self, action: Action, allow: Allow) -> events.Judged:
+    def mould(self, action: Action, allow: Allow) -> Mould:
         """For `again`: the record of *allow* on *action*, but for what differs each time."""
-        ask = Ask(self.principal, self.resource, action, self.session)
-        return events.Judged(ask, allow, who=self._who, policy=self._policy.hash)
+        return self._records.mould(action, allow, self._policy.hash)
 
     def again(self, uses: Sequence[tuple[Like, bytes, str, Parameters]]) -> list[str] | None:
         """
-        Put on record what was allowed before, when nothing that the verdict hangs on has changed.
+        Allow what was allowed before, when nothing that the verdict hangs on has changed.
 
         *uses*: like what it is, the message, its text and its parameters. Returns the
         actions' ids; None where they could not be recorded at once: then none of them may pass.
         """
-        if self._journal.on_disk is not None:
-            return None  # the disk has to be waited for
-        at = self._now()
-        number = self.actions
-        names = []
-        records = []
-        for like, message, text, parameters in uses:
-            number += 1
-            name = f"{self.session}.{number}"
-            names.append(name)
-            shown: Parameters | None = parameters
-            if not self._as_said:
-                masks = self._policy.masks
-                text, shown = self._keep.text(text, masks), self._keep.parameters(parameters, masks)
-            records.append(like.record.record(at, name, sha256(message).hexdigest(), text, shown))
-        try:
-            if number == self.actions + 1:
-                self._journal.append(*records[0])
-            else:
-                self._journal.append_many(records)
-        except (OSError, UnicodeError):
-            return None
-        self.actions = number
-        return names
+        return self._records.again(uses, self._policy.masks)
 
     def give_up(self) -> None:
         """The caller no longer wants what it waits for: nobody has to answer it."""
@@ -262,11 +199,11 @@ class Gate:
                 hold.rule, "the policy changed while people were asked", "ask again", "approval.void"
             )
         ruled = self._conclude(ask, decision.policy, verdict, message, check)
-        return ruled if self._journal.on_disk is None else await self._settled(ruled)
+        return ruled if self._records.on_disk is None else await self._settled(ruled)
 
     async def _settled(self, ruled: Ruled) -> Ruled:
         """*ruled* once its record is on the disk; a refusal where that fails."""
-        wait = self._journal.on_disk
+        wait = self._records.on_disk
         if wait is None or isinstance(ruled.verdict, Deny):
             return ruled
         try:
@@ -289,23 +226,9 @@ class Gate:
         return self._record(ask, policy, verdict, message)
 
     def _record(self, ask: Ask, policy: str, verdict: Allow | Deny, message: bytes) -> Ruled:
-        self.actions += 1
-        event = events.judged(
-            ask,
-            verdict,
-            who=self._who,
-            number=self.actions,
-            policy=policy,
-            digest=sha256(message).hexdigest(),
-            at=self._now(),
-            text=self._keep.text(ask.action.text, self._policy.masks),
-            parameters=self._keep.parameters(ask.action.parameters, self._policy.masks),
-        )
-        try:
-            self._journal.append(*events.encode(event))
-        except (OSError, UnicodeError):
-            # No record, no passage: an unwritten Allow must not run.
+        name, recorded = self._records.put(ask, verdict, message, policy=policy, masks=self._policy.masks)
+        if not recorded:
             verdict = _UNRECORDED
         if isinstance(verdict, Deny):
             self.denied += 1
-        return Ruled(verdict, event.action)
+        return Ruled(verdict, name)

@@ -15,12 +15,12 @@ from vedette.backends import keep
 from vedette.config import Record, ResourceSettings, Settings
 from vedette.credentials import CredentialError, Secrets
 from vedette.credentials.keyfile import create_private, private_folder, read_private
-from vedette.gate import Keep
 from vedette.identity import Identity
 from vedette.identity.ssh_ca import SshAuthority
 from vedette.protocols.ssh.accept import Door
 from vedette.protocols.ssh.dial import Account, Target, UpstreamRefused, dial
 from vedette.protocols.ssh.engine import PROTOCOL, Backend, Engine, Lost, Shared
+from vedette.trail.judgements import Keep
 
 HOST_KEY = "ssh_host_ed25519"
 

@@ -22,7 +22,7 @@ from vedette.model import (
     Resource,
     Touch,
 )
-from vedette.trail import events
+from vedette.trail import events, judgements
 from vedette.trail.events import EVENTS, ActionJudged, decode, encode
 
 PAGE = (Path(__file__).parents[2] / "docs" / "journal.md").read_text()
@@ -35,7 +35,7 @@ ASK = Ask(BOT, Resource("appdb", "postgres"), ACTION, "s1")
 
 
 def judged(verdict, **more):
-    return events.judged(
+    return judgements.judged(
         ASK, verdict, who=events.caller(BOT), number=3, policy="p", digest="d" * 64, at=1e9, **more
     )
 
@@ -100,11 +100,13 @@ def test_what_has_no_form_in_utf8_cannot_be_encoded():
 
 
 def test_what_is_touched_is_encoded_anew_for_other_touches(monkeypatch):
-    monkeypatch.setattr(events, "_MAX_TOUCHES", 2)
+    monkeypatch.setattr(judgements, "_MAX_TOUCHES", 2)
     for number in range(5):
         action = Action("p", "k", "t", (Touch(Effect.READ, f"t{number}"),))
         ask = Ask(BOT, ASK.resource, action)
-        event = events.judged(ask, Allow("x"), who=events.caller(BOT), number=1, policy="", digest="", at=0.0)
+        event = judgements.judged(
+            ask, Allow("x"), who=events.caller(BOT), number=1, policy="", digest="", at=0.0
+        )
         body = msgspec.json.decode(encode(event)[1])
         assert [touch["object"] for touch in body["touches"]] == [f"t{number}"]
 
@@ -118,8 +120,8 @@ def test_another_schema_version_is_not_taken_for_this_one():
 
 
 def test_observing_a_refusal():
-    assert events.observed(Deny("no", "why")).verdict == "deny"
-    assert events.observed(None) is None
+    assert judgements.observed(Deny("no", "why")).verdict == "deny"
+    assert judgements.observed(None) is None
     assert isinstance(judged(Allow("x", observed=Deny("no", "why"))), ActionJudged)
 
 
@@ -153,12 +155,10 @@ def test_a_record_from_the_mould_is_the_record(at, number, text, parameters):
     )
     allow = Allow("rule", masks=(MaskRule("m", columns=("*.t.c",)),), limits=(Limit("l", rows=1),))
     who = events.caller(ask.principal)
-    plain = events.judged(
+    plain = judgements.judged(
         ask, allow, who=who, number=number, policy="p", digest="0f", at=at, text=text, parameters=parameters
     )
-    kind, body = events.Judged(ask, allow, who=who, policy="p").record(
-        at, f"s1.{number}", "0f", text, parameters
-    )
+    kind, body = judgements.Mould(ask, allow, who, "p").record(at, f"s1.{number}", "0f", text, parameters)
     assert events.decode(kind, msgspec.json.decode(body)) == events.decode(
         plain.kind, msgspec.json.decode(events.encode(plain)[1])
     )
@@ -173,4 +173,4 @@ def test_what_holds_the_marks_of_the_mould_is_refused():
         "s",
     )
     with pytest.raises(ValueError, match="marks"):
-        events.Judged(ask, Allow("\x01\x02"), who=events.caller(ask.principal), policy="p")
+        judgements.Mould(ask, Allow("\x01\x02"), events.caller(ask.principal), "p")

@@ -89,7 +89,7 @@ class Dialogue:
     def passed(self, uses: Sequence[Again]) -> list[Ruling] | None:
         rulings = []
         for known, message, text, _ in uses:
-            draft = self._requests.draft(str(known.record), text, message)
+            draft = self._requests.draft(str(known.mould), text, message)
             if draft.kind == "execute":
                 draft.parameters = read_bind(message).parameters
             self.drafts.append(draft)

@@ -14,7 +14,7 @@ from vedette.journal.segments import segments
 from vedette.model import Action, Allow, Ask, Deny, Effect, Kind, MaskRule, Principal, Resource, Touch
 from vedette.recording import FORMATS, Moment, export, replay, timeline
 from vedette.recording.account import account
-from vedette.trail import events
+from vedette.trail import events, judgements
 from vedette.trail.events import EVENTS
 
 BOT = Principal("bot", Kind.AGENT, actor="alice")
@@ -31,7 +31,7 @@ def judged(verdict, number, text="select 1", session="s1"):
     action = Action(
         "postgres", "statement", text, (Touch(Effect.READ, "public.people"),), parameters=("7", None)
     )
-    return events.judged(
+    return judgements.judged(
         Ask(BOT, APPDB, action, session), verdict, who=WHO, number=number, policy="p", digest="d" * 64,
         at=1e9, parameters=action.parameters,
     )  # fmt: skip

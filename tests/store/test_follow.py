@@ -16,7 +16,7 @@ from vedette.model import Action, Allow, Ask, Deny, Effect, Hold, Kind, Principa
 from vedette.store import Store, follow
 from vedette.store.follow import Follower
 from vedette.store.restore import restore_holds
-from vedette.trail import events
+from vedette.trail import events, judgements
 
 KEYS = JournalKeys.generate()
 BOT = Principal("bot", Kind.AGENT, frozenset({"agents"}), actor="alice")
@@ -51,7 +51,9 @@ def session(journal, name="s1", *, actions=3, close=True, at=1e9):
         )
         ask = Ask(BOT, APPDB, READ, name)
         journal.record(
-            events.judged(ask, verdict, who=WHO, number=number, policy="p", digest="d" * 64, at=at + number)
+            judgements.judged(
+                ask, verdict, who=WHO, number=number, policy="p", digest="d" * 64, at=at + number
+            )
         )
         outcome = events.ActionOutcome(
             at=at,

@@ -12,7 +12,7 @@ from vedette.journal import Journal, JournalKeys
 from vedette.model import Action, Allow, Ask, Effect, Hold, Kind, Principal, Resource, Touch
 from vedette.store import Store
 from vedette.store.follow import Follower
-from vedette.trail import events
+from vedette.trail import events, judgements
 
 pytestmark = pytest.mark.live
 
@@ -57,7 +57,7 @@ async def test_the_index(server, tmp_path):
     who = events.caller(BOT)
     journal.record(events.SessionOpened(at=1e9, session="s1", who=who, resource="appdb", protocol="postgres"))
     journal.record(
-        events.judged(ASK, Allow("all"), who=who, number=1, policy="p", digest="d" * 64, at=1e9 + 1)
+        judgements.judged(ASK, Allow("all"), who=who, number=1, policy="p", digest="d" * 64, at=1e9 + 1)
     )
     follower = Follower(server, journal.folder)
     await follower.catch_up()

@@ -11,7 +11,7 @@ from vedette.sql.catalog import Catalog
 from vedette.sql.facts import Facts
 from vedette.sql.reading import State
 from vedette.sql.shape import shape
-from vedette.trail.events import Judged
+from vedette.trail.judgements import Mould
 
 # A session that says more different things than this begins afresh.
 MAX_KEPT = 1024
@@ -26,7 +26,7 @@ class Known:
 
     facts: Facts
     allow: Allow
-    record: Judged
+    mould: Mould
 
 
 # One more use of it: the message's bytes, its text, and its parameters as text.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from vedette.gate import Desk, Gate, Journal, Keep
+from vedette.gate import Desk, Gate
 from vedette.model import Ask, Decision, MaskRule, Principal, Resource
 from vedette.protocols.aside import aside
 from vedette.protocols.lifetime import NO_POLICY
@@ -33,6 +33,7 @@ from vedette.protocols.postgres.session import Bounds, Session
 from vedette.protocols.postgres.wire import Gone, Wire
 from vedette.sql.reading import State
 from vedette.trail import events
+from vedette.trail.judgements import Journal, Keep
 
 log = logging.getLogger(__name__)
 

@@ -102,11 +102,11 @@ class Judging:
             return
         if verdict.observed is None and not verdict.approval and leaves_nothing(facts):
             try:
-                record = self.gate.like(self._action(draft, facts), verdict)
+                mould = self.gate.mould(self._action(draft, facts), verdict)
             except ValueError:
                 return  # no mould can be made of it: it is judged and recorded anew each time
             stamp = (draft.state, self._keeper.current, policy)
-            self._again.keep(draft.kind, draft.text, stamp, Known(facts, verdict, record))
+            self._again.keep(draft.kind, draft.text, stamp, Known(facts, verdict, mould))
 
     async def _later(self, draft: Draft, coming: Awaitable[Facts]) -> Ruling:
         try:

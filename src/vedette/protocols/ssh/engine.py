@@ -14,7 +14,7 @@ from typing import Protocol
 
 import asyncssh
 
-from vedette.gate import Desk, Gate, Journal, Keep
+from vedette.gate import Desk, Gate
 from vedette.model import Ask, Decision, MaskRule, Principal, Resource
 from vedette.protocols.live import Live, Seat, Unwelcome
 from vedette.protocols.postgres.accept import Crowd, serve
@@ -22,6 +22,7 @@ from vedette.protocols.ssh.accept import Caller, Door, Doorman, Entrance, Refuse
 from vedette.protocols.ssh.dial import UpstreamRefused
 from vedette.protocols.ssh.session import LAST_WORDS_SECONDS, Outcome, Session
 from vedette.trail import events
+from vedette.trail.judgements import Journal, Keep
 
 log = logging.getLogger(__name__)
 # Its messages hold commands, variables and names as callers send them.
