@@ -25,6 +25,7 @@ EDGE = (
     "protocols.drive",
     "protocols.aside",
     "protocols.live",
+    "protocols.ssh.files",
     *(f"protocols.*.{name}" for name in ("engine", "accept", "dial", "wire", "session", "catalogue")),
 )
 

@@ -156,7 +156,6 @@ async def test_two_questions_on_one_connection_are_two(stand: Stand) -> None:
     [
         (["-T"], [], "shell"),
         (["-tt"], [], "pty"),
-        (["-s", "sftp"], [], "subsystem"),
         (["-s", "netconf"], [], "subsystem"),
         (["-N", "-W", "127.0.0.1:22"], [], "forward"),
         (["-N", "-R", "0:127.0.0.1:22"], ["ExitOnForwardFailure=yes"], "listen"),
@@ -167,8 +166,8 @@ async def test_two_questions_on_one_connection_are_two(stand: Stand) -> None:
 async def test_what_is_not_let_through(
     stand: Stand, tmp_path: Path, words: list[str], options: list[str], kind: str
 ) -> None:
-    flags = [word.format(folder=tmp_path) for word in words if word != "sftp" and word != "netconf"]
-    last = [word for word in words if word in ("sftp", "netconf")]
+    flags = [word.format(folder=tmp_path) for word in words if word != "netconf"]
+    last = [word for word in words if word == "netconf"]
     client = stand.words(*last, key=stand.certified(), options=options)
     client = ["LogLevel=INFO" if word == "LogLevel=ERROR" else word for word in client]
     done = await asyncio.to_thread(sshd.run, [client[0], *flags, *client[1:]])

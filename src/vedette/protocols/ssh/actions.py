@@ -46,6 +46,12 @@ def other(kind: str, text: str, touches: tuple[Touch, ...] = (), state: State = 
     return Action(PROTOCOL, kind, text, touches or (Touch(Effect.UNKNOWN),), state=state, reason=reason)
 
 
+def files(user: str) -> Action:
+    """Opening a channel for SFTP: it touches no file by itself; what follows is judged one by one."""
+    touches = (Touch(Effect.READ, "program:sftp-server"),)
+    return Action(PROTOCOL, "subsystem", "sftp", touches, state=state(user, {}))
+
+
 def admitted(environment: Mapping[bytes, bytes]) -> dict[str, str]:
     """The variables that go on to the host: how text is written and what time it is, no more."""
     found = {}

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import asyncssh
 
 from vedette.gate import Gate, Policy, Ruled
-from vedette.model import Allow, Deny
+from vedette.model import Action, Allow, Deny
 from vedette.protocols.lifetime import Ending
 from vedette.protocols.ssh import actions, words
+from vedette.protocols.ssh.files import Files
 from vedette.protocols.ssh.meter import Meter
 from vedette.protocols.ssh.wire import PACKET, WINDOW, Down, Up, channel
 
@@ -30,12 +31,13 @@ LAST_WORDS_SECONDS = 2.0
 MAX_TEXT_CHARACTERS = 1000
 
 Environment = Mapping[str, str]
+SFTP = "sftp"
 
 #: What is not let through, whatever policy says, and what to tell.
 UNSUPPORTED = {
     "shell": "interactive shells are not let through; give the command: ssh HOST COMMAND",
     "pty": "terminals are not let through; leave out -t",
-    "subsystem": "subsystems are not let through, SFTP and scp neither; use commands",
+    "subsystem": "subsystems other than SFTP are not let through",
     "forward": "port forwarding is not let through",
     "listen": "remote port forwarding is not let through",
     "agent": "agent forwarding is not let through",
@@ -52,6 +54,17 @@ class Outcome:
     tag: str
     bytes: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What passes through a channel, as it was judged: the id of its action, and what to ask the host for."""
+
+    action: str
+    allow: Allow
+    kind: str
+    text: str
+    environment: Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +206,12 @@ class Session:
             await self._begun.wait()
             # Once: what is sent after the command must not change what was judged.
             environment = down.environment
-            if kind != "exec":
-                ruled = self._record_refusal(kind, text)
-            else:
-                ruled = await self._judged(down, text, environment)
+            ruled = await self._asked_for(down, kind, text, environment)
             if isinstance(ruled.verdict, Deny):
                 down.say(words.refusal(ruled.verdict))
                 down.end(words.REFUSED_STATUS)
                 return
-            await self._run(down, ruled, ruled.verdict, text, environment)
+            await self._run(down, Passage(ruled.action, ruled.verdict, kind, text, environment))
         except asyncio.CancelledError:
             raise
         except Exception as fault:  # noqa: BLE001  (whatever it is, this channel ends, and nothing has passed)
@@ -209,17 +219,24 @@ class Session:
             down.say(words.line("a fault in the gateway [internal]"))
             down.end(words.BROKEN_STATUS)
 
-    async def _judged(self, down: Down, text: str, environment: Environment) -> Ruled:
-        """The final word on a command. Raises CancelledError where the caller goes away meanwhile."""
-        gate = self._gate
-        assert gate is not None  # noqa: S101
-        message = _message(text)
+    async def _asked_for(self, down: Down, kind: str, text: str, environment: Environment) -> Ruled:
+        """The final word on what a channel is for."""
+        if kind == "subsystem" and text == SFTP:
+            return await self._judge(down, actions.files(self._login), _message(text))
+        if kind != "exec":
+            return self._record_refusal(kind, text)
         try:
             action = actions.command(text, actions.state(self._login, environment))
         except actions.Unreadable as no:
+            assert self._gate is not None  # noqa: S101
             deny = Deny("ssh", str(no), "send it as one readable command", "protocol.unreadable")
-            return gate.refuse(actions.other("exec", text[:MAX_TEXT_CHARACTERS]), message, deny)
-        ruled = gate.judge(
+            return self._gate.refuse(actions.other("exec", text[:MAX_TEXT_CHARACTERS]), _message(text), deny)
+        return await self._judge(down, action, _message(text))
+
+    async def _judge(self, down: Down, action: Action, message: bytes) -> Ruled:
+        """The final word on *action*. Raises CancelledError where the caller goes away meanwhile."""
+        assert self._gate is not None  # noqa: S101
+        ruled = self._gate.judge(
             action, message, check=_check, told=lambda number, hold: down.say(words.waiting(number, hold))
         )
         if isinstance(ruled, Ruled):
@@ -230,50 +247,68 @@ class Session:
         finally:
             self.busy -= 1
 
-    async def _run(self, down: Down, ruled: Ruled, allow: Allow, text: str, environment: Environment) -> None:
-        up_conn = self._up
-        assert up_conn is not None  # noqa: S101
+    async def _run(self, down: Down, passage: Passage) -> None:
+        """Connect the channel with one at the host, until that is over."""
+        host, allow = self._up, passage.allow
+        assert host is not None  # noqa: S101
         if allow.observed is not None:
-            down.say(
-                words.line(f"a policy that only observes would have refused this [{allow.observed.rule}]")
-            )
-        variables: list[tuple[str | bytes, str | bytes]] = list(environment.items())
+            rule = allow.observed.rule
+            down.say(words.line(f"a policy that only observes would have refused this [{rule}]"))
+        files = passage.kind == "subsystem"
+        variables: list[tuple[str | bytes, str | bytes]] = list(passage.environment.items())
         began = self._clock()
         ended: asyncio.Future[Up] = asyncio.get_running_loop().create_future()
-        meter = Meter(allow.limits, self._passed)
+        meter = Meter(() if files else allow.limits, self._passed)
         up = Up(down, lambda which: None if ended.done() else ended.set_result(which), self._carried, meter)
-        self.busy += 1
+        self.busy += 0 if files else 1
         status, tag = "lost", ""
         try:
-            await up_conn.create_session(
+            await host.create_session(
                 lambda: up,
-                command=text,
+                () if files else passage.text,
+                subsystem=passage.text if files else (),
                 env=variables,
                 encoding=None,
                 window=WINDOW,
                 max_pktsize=PACKET,
             )
-            down.join(up)
-            await ended
-            if meter.reached:
-                status, tag = "error", f"limit {meter.reached}"[:MAX_TEXT_CHARACTERS]
-                down.say(
-                    words.line(f"the limit of this rule is reached [limit.reached, rule {meter.reached}]")
-                )
-                down.end(words.REFUSED_STATUS)
+            if files:
+                await self._carry_files(down, up, ended)
             else:
-                status, tag = _ending(up)
-                down.end(up.status, up.signalled)
+                down.join(up)
+                await ended
+            status, tag = _say_end(down, up, meter)
         except asyncssh.ChannelOpenError:
-            down.say(words.line("the host did not take the command [upstream.refused]"))
+            down.say(words.line("the host did not take it [upstream.refused]"))
             down.end(words.BROKEN_STATUS)
         except asyncio.CancelledError:
             status = "cancelled"
             up.close()
             raise
         finally:
-            self.busy -= 1
-            self._came(Outcome(ruled.action, status, tag, up.received, self._clock() - began))
+            self.busy -= 0 if files else 1
+            self._came(Outcome(passage.action, status, tag, up.received, self._clock() - began))
+
+    async def _carry_files(self, down: Down, up: Up, ended: asyncio.Future[Up]) -> None:
+        files = Files(
+            down, up, lambda action, message: self._judge(down, action, message),
+            lambda *came: self._came(Outcome(*came)), lambda allow: Meter(allow.limits, self._passed),
+            self._clock,
+        )  # fmt: skip
+        up.filter = files.from_host
+        down.join(files)
+        pumping = asyncio.create_task(files.run())
+        try:
+            await asyncio.wait((pumping, ended), return_when=asyncio.FIRST_COMPLETED)
+            if pumping.done():
+                pumping.result()  # a fault in it is a fault of the channel
+            await ended
+        finally:
+            pumping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await pumping
+            files.finish()
+            up.problem = up.problem or files.problem
 
     def _carried(self, up: int, down: int) -> None:
         self._sent += up
@@ -315,7 +350,17 @@ def _message(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _ending(up: Up) -> tuple[str, str]:
+def _say_end(down: Down, up: Up, meter: Meter) -> tuple[str, str]:
+    """Tell the caller how it ended; the same for the record."""
+    if up.problem:
+        down.say(words.line(f"{up.problem} [protocol.unreadable]"))
+        down.end(words.BROKEN_STATUS)
+        return "error", f"protocol: {up.problem}"
+    if meter.reached:
+        down.say(words.line(f"the limit of this rule is reached [limit.reached, rule {meter.reached}]"))
+        down.end(words.REFUSED_STATUS)
+        return "error", f"limit {meter.reached}"[:MAX_TEXT_CHARACTERS]
+    down.end(up.status, up.signalled)
     if up.signalled is not None:
         return "error", f"signal {up.signalled[0]}"[:64]
     if up.status is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import asyncssh
 
 from vedette.protocols.ssh.actions import MAX_ENVIRONMENT, admitted
 from vedette.protocols.ssh.meter import Meter
+from vedette.protocols.ssh.sftp import SftpError
 
 #: What a channel takes before anybody reads it: RFC 4254 windows, in bytes.
 WINDOW = 2 << 20
@@ -57,6 +58,17 @@ def channel(conn: asyncssh.SSHServerConnection, told: Callable[[str, str], None]
     return made
 
 
+class Above(Protocol):
+    """Where what a caller sends goes: the host's end, or whoever reads along before it."""
+
+    def write(self, data: bytes) -> None: ...
+    def eof(self) -> None: ...
+    def signal(self, name: str) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class Down(asyncssh.SSHServerSession[bytes]):
     """
     The caller's end. *asked* is called once with what the channel is for: kind and text.
@@ -68,7 +80,7 @@ class Down(asyncssh.SSHServerSession[bytes]):
         self, asked: Callable[[Down, str, str], None], over: Callable[[Down], None] = lambda _: None
     ) -> None:
         self.channel: Channel | None = None
-        self.up: Up | None = None
+        self.up: Above | None = None
         self.closed = False
         self.task: asyncio.Task[None] | None = None
         self._asked = asked
@@ -152,7 +164,7 @@ class Down(asyncssh.SSHServerSession[bytes]):
         """Whether the caller has closed it; while it is not read, nobody else is told."""
         return self.closed or self.channel is None or self.channel.is_closing()
 
-    def join(self, up: Up) -> None:
+    def join(self, up: Above) -> None:
         """From here on both ends are connected."""
         self.up = up
         early, self._early = self._early, []
@@ -208,6 +220,11 @@ class Up(asyncssh.SSHClientSession[bytes]):
         self.status: int | None = None
         self.signalled: tuple[str, bool, str, str] | None = None
         self.received = 0
+        self.free = asyncio.Event()
+        self.free.set()
+        #: Reads along what the host sends on its standard output, and gives what goes on.
+        self.filter: Callable[[bytes], bytes] | None = None
+        self.problem = ""
         self._over = False
         self._down = down
         self._ended = ended
@@ -221,6 +238,13 @@ class Up(asyncssh.SSHClientSession[bytes]):
         if not self._meter.permits(data):
             self.close()
             return
+        if self.filter is not None and datatype is None:
+            try:
+                data = self.filter(data)
+            except SftpError as bad:
+                self.problem = str(bad)
+                self.close()
+                return
         self.received += len(data)
         self._carried(0, len(data))
         self._down.write(data, datatype)
@@ -236,9 +260,11 @@ class Up(asyncssh.SSHClientSession[bytes]):
         self.signalled = (signal, core_dumped, msg, lang)
 
     def pause_writing(self) -> None:
+        self.free.clear()
         self._down.pause()
 
     def resume_writing(self) -> None:
+        self.free.set()
         self._down.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,0 +1,236 @@
+"""SFTP between a caller and its host: every act on a path is judged before the host hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from vedette.gate import Ruled
+from vedette.model import Action, Allow, Deny
+from vedette.protocols.ssh import actions, sftp, words
+from vedette.protocols.ssh.meter import Meter
+from vedette.protocols.ssh.wire import Down, Up
+
+#: What is held back while people are asked, in bytes: then the caller is not read any more.
+HIGH_BYTES, LOW_BYTES = 512 << 10, 128 << 10
+
+Judge = Callable[[Action, bytes], Awaitable[Ruled]]
+Came = Callable[[str, str, str, int, float], None]
+
+
+@dataclass(slots=True)
+class Flow:
+    """What of a file went one way: its size, and its digest as long as it goes from front to back."""
+
+    size: int = 0
+    digest: hashlib._Hash | None = field(default_factory=hashlib.sha256)
+    next: int = 0
+
+    def take(self, offset: int, data: bytes) -> None:
+        self.size += len(data)
+        if self.digest is not None and offset == self.next:
+            self.digest.update(data)
+            self.next += len(data)
+        elif data:
+            self.digest = None
+
+    def said(self, verb: str) -> str:
+        if not self.size:
+            return ""
+        return f"{verb} {self.size}" + (f" sha256 {self.digest.hexdigest()}" if self.digest else "")
+
+
+@dataclass(slots=True)
+class Doing:
+    """An act that the host has been asked for; a file or folder that is open because of it."""
+
+    action: str
+    path: str
+    opens: bool
+    began: float
+    meter: Meter
+    read: Flow = field(default_factory=Flow)
+    wrote: Flow = field(default_factory=Flow)
+
+    @property
+    def tag(self) -> str:
+        return " ".join(filter(None, (self.read.said("read"), self.wrote.said("wrote"))))
+
+
+class Files:
+    """
+    Stands where the host's end of a channel would (see `wire.Down.join`).
+
+    *judge* gives the final word on an action; *came* is told what came of one (its id, how it
+    ended, a tag, bytes that went to the caller, seconds); *meter* makes the meter of an allowed act.
+    """
+
+    def __init__(
+        self, down: Down, up: Up, judge: Judge, came: Came, meter: Callable[[Allow], Meter],
+        clock: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._down, self._up, self._judge, self._came = down, up, judge, came
+        self._meter, self._clock = meter, clock
+        self._said = sftp.Packets()
+        self._answered = sftp.Packets()
+        self._requests = sftp.Requests()
+        self._queue: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._wake = asyncio.Event()
+        self._doing: dict[int, Doing] = {}
+        self._open: dict[bytes, Doing] = {}
+        self._reading: dict[int, tuple[bytes, int]] = {}
+        self._greeted = False
+        self.problem = ""
+
+    # --- from the caller -------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        self._queue.append(data)
+        self._size += len(data)
+        if self._size > HIGH_BYTES:
+            self._down.pause()
+        self._wake.set()
+
+    def eof(self) -> None:
+        self._ended = True
+        self._wake.set()
+
+    def signal(self, name: str) -> None:
+        self._up.signal(name)
+
+    def pause(self) -> None:
+        self._up.pause()
+
+    def resume(self) -> None:
+        self._up.resume()
+
+    def close(self) -> None:
+        self._up.close()
+
+    async def run(self) -> None:
+        """Judge and pass on what the caller sends, until it ends. What is not SFTP ends the channel."""
+        try:
+            while not (self._ended and not self._queue):
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queue:
+                    data = self._queue.popleft()
+                    for packet in self._said.feed(data):
+                        await self._one(packet)
+                    self._size -= len(data)
+                    if self._size < LOW_BYTES and self._up.free.is_set():
+                        self._down.resume()
+            self._up.eof()
+        except sftp.SftpError as bad:
+            self.problem = str(bad)
+            self._up.close()
+
+    async def _one(self, packet: bytes) -> None:
+        step = self._requests.read(packet)
+        match step:
+            case sftp.Pass(raw):
+                self._note(raw)
+                await self._send(raw)
+            case sftp.Bad(raw, number, reason, status):
+                self._refuse(number, Deny("ssh", reason, "", "sftp.refused"), status)
+            case sftp.Act():
+                await self._act(step)
+
+    async def _act(self, act: sftp.Act) -> None:
+        if act.number in self._doing or len(self._doing) + len(self._open) >= sftp.MAX_UNDER_WAY:
+            raise sftp.SftpError("too much at once, or a number that is taken")
+        action = actions.other("sftp", " ".join((act.name, *act.paths)), act.touches)
+        ruled = await self._judge(action, act.packet)
+        if isinstance(ruled.verdict, Deny):
+            self._refuse(act.number, ruled.verdict, sftp.PERMISSION_DENIED)
+            return
+        doing = Doing(ruled.action, act.paths[0], act.opens, self._clock(), self._meter(ruled.verdict))
+        self._doing[act.number] = doing
+        await self._send(act.packet)
+
+    def _refuse(self, number: int, deny: Deny, status: int) -> None:
+        # Most clients show their own words for the status, and what stands on standard error.
+        self._down.say(words.refusal(deny))
+        self._down.write(sftp.refusal(number, status, f"vedette: {deny.reason} [{deny.code}]"), None)
+
+    async def _send(self, packet: bytes) -> None:
+        await self._up.free.wait()
+        self._up.write(packet)
+
+    def _note(self, packet: bytes) -> None:
+        """What is read, written and closed, for the record."""
+        fields = sftp.Fields(packet)
+        kind = fields.kind
+        if kind not in (sftp.READ, sftp.WRITE, sftp.CLOSE):
+            return
+        number, handle = fields.number(), fields.string()
+        doing = self._open.get(handle)
+        if doing is None:
+            return
+        if kind == sftp.READ:
+            if len(self._reading) >= sftp.MAX_UNDER_WAY:
+                raise sftp.SftpError("too much is being read at once")
+            self._reading[number] = (handle, fields.big())
+        elif kind == sftp.WRITE:
+            offset = fields.big()
+            doing.wrote.take(offset, fields.string())
+        else:
+            del self._open[handle]
+            self._requests.files.pop(handle, None)
+            self._over(doing, "ok")
+
+    # --- from the host ----------------------------------------------------------------------------
+
+    def from_host(self, data: bytes) -> bytes:
+        """Whole packets of what the host sends. Raises SftpError."""
+        passed = []
+        for packet in self._answered.feed(data):
+            self._answer(packet)
+            passed.append(packet)
+        return b"".join(passed)
+
+    def _answer(self, packet: bytes) -> None:
+        fields = sftp.Fields(packet)
+        kind, number = fields.kind, fields.number()
+        if not self._greeted:
+            if kind != sftp.VERSION or number != 3:
+                raise sftp.SftpError("the host does not speak version 3")
+            self._greeted = True
+            return
+        if kind == sftp.DATA and number in self._reading:
+            handle, offset = self._reading.pop(number)
+            file = self._open.get(handle)
+            if file is not None:
+                self._count(file, offset, fields.string())
+            return
+        self._reading.pop(number, None)
+        doing = self._doing.pop(number, None)
+        if doing is None:
+            return
+        if kind == sftp.HANDLE and doing.opens:
+            handle = fields.string()
+            self._open[handle] = doing
+            self._requests.files[handle] = doing.path
+        else:
+            failed = kind == sftp.STATUS and fields.number() != 0
+            self._over(doing, "error" if failed else "ok")
+
+    def _count(self, file: Doing, offset: int, data: bytes) -> None:
+        if not file.meter.permits(data):
+            raise sftp.SftpError(f"the limit of {file.meter.reached} is reached")
+        file.read.take(offset, data)
+
+    def _over(self, doing: Doing, status: str) -> None:
+        self._came(doing.action, status, doing.tag, doing.read.size, self._clock() - doing.began)
+
+    def finish(self) -> None:
+        """The channel is over: what is still open is on record as lost."""
+        for doing in (*self._doing.values(), *self._open.values()):
+            self._over(doing, "lost")
+        self._doing.clear()
+        self._open.clear()
