@@ -35,17 +35,18 @@ def candidates(sieve: Pattern, run: bytes) -> list[Span]:
     return [match.span() for match in sieve.finditer(run)]
 
 
-def rewrite(plan: Plan, run: bytes, tally: Tally) -> bytes:
+def rewrite(plan: Plan, run: bytes, tally: Tally, hits: list[Span] | None = None) -> bytes:
     """
     *run*, which is whole DataRow messages, with what the plan covers hidden.
 
     Gives *run* itself where nothing was hidden. Work grows with the bytes and
-    the values found.
+    the values found. *hits* are its candidates, where they are known already.
 
     Raises:
         CannotMask: the run is not what the plan was made for, or a result does not fit.
     """
-    hits = candidates(plan.sieve, run) if plan.sieve is not None else []
+    if hits is None:
+        hits = candidates(plan.sieve, run) if plan.sieve is not None else []
     if not hits and not plan.always:
         return run
     hits.append((len(run) + 1, len(run) + 1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from vedette.protocols.steps import Judge, Mask, Steps, ToDownstream, ToUpstream
@@ -56,7 +56,7 @@ class Drive:
     One session's two sockets and the relay between them.
 
     *judge* answers a draft with a ruling, or a coroutine that gives one; *mask* answers
-    (plan, run) with bytes. *ended* is called once, with which side ended it
+    (plan, run) with bytes, or a coroutine that gives them. *ended* is called once, with which side ended it
     (``downstream``, ``upstream``, or ``error``) and the exception, if any; it
     closes what is to be closed.
     """
@@ -68,7 +68,7 @@ class Drive:
         upstream: asyncio.Transport,
         *,
         judge: Callable[[Any], Any],
-        mask: Callable[[Any, bytes], bytes],
+        mask: Callable[[Any, bytes], bytes | Coroutine[Any, Any, bytes]],
         ended: Callable[[str, Exception | None], None],
     ) -> None:
         self.relay = relay
@@ -144,8 +144,13 @@ class Drive:
         lane.steps = lane.feed(data)
         self._run(lane, source, None)
 
-    def _run(self, lane: Lane, source: asyncio.Transport, answer: Any) -> None:
-        """Perform steps until there are none, or one has to be waited for."""
+    def _run(
+        self, lane: Lane, source: asyncio.Transport, answer: Any, refused: Exception | None = None
+    ) -> None:
+        """Perform steps until there are none, or one has to be waited for.
+
+        *answer* is to the step that was waited for; *refused* says that it could not be masked.
+        """
         steps = lane.steps
         if steps is None:
             return
@@ -153,7 +158,7 @@ class Drive:
         down: list[bytes] = []
         failure: Exception | None = None
         waited: Awaitable[Any] | None = None
-        refused: Exception | None = None
+        masking = False
         try:
             while True:
                 step = steps.send(answer) if refused is None else steps.throw(refused)
@@ -174,6 +179,9 @@ class Drive:
                     except Exception as error:  # noqa: BLE001  (handed to the relay)
                         # The relay says what a row that cannot be masked leads to.
                         refused = error
+                    if asyncio.iscoroutine(answer):
+                        waited, masking = answer, True
+                        break
                 else:
                     raise TypeError(f"a relay yielded {step!r}")
         except StopIteration:
@@ -187,7 +195,7 @@ class Drive:
             self._end("error", failure)
         elif waited is not None:
             self._pause(source, "wait")
-            lane.task = asyncio.create_task(self._wait(lane, source, waited))
+            lane.task = asyncio.create_task(self._wait(lane, source, waited, masking))
 
     def _send(self, transport: asyncio.Transport, pieces: list[bytes]) -> None:
         if not pieces or self._over:
@@ -201,7 +209,10 @@ class Drive:
             self.bytes_down += len(data)
         transport.write(data)
 
-    async def _wait(self, lane: Lane, source: asyncio.Transport, waited: Awaitable[Any]) -> None:
+    async def _wait(
+        self, lane: Lane, source: asyncio.Transport, waited: Awaitable[Any], masking: bool
+    ) -> None:
+        answer, refused = None, None
         try:
             answer = await waited
         except asyncio.CancelledError:
@@ -211,11 +222,13 @@ class Drive:
             raise
         except Exception as error:  # noqa: BLE001
             # Whatever went wrong, there is no verdict, so nothing passes.
-            lane.task = None
-            self._end("error", error)
-            return
+            if not masking:
+                lane.task = None
+                self._end("error", error)
+                return
+            refused = error
         lane.task = None
-        self._run(lane, source, answer)
+        self._run(lane, source, answer, refused)
         self._catch_up(lane, source)
 
     def _catch_up(self, lane: Lane, source: asyncio.Transport) -> None:

@@ -9,12 +9,15 @@ import secrets
 import select
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from vedette.gate import Gate, Policy
 from vedette.masking.plan import Plan
-from vedette.masking.rewrite import rewrite
+from vedette.masking.rewrite import candidates, rewrite
 from vedette.masking.tally import Tally
 from vedette.model import Allow, Hold, MaskRule, Principal
+from vedette.protocols.aside import aside
 from vedette.protocols.drive import Drive, Side
 from vedette.protocols.lifetime import IDLE, Ending, killed
 from vedette.protocols.postgres import messages as m
@@ -33,6 +36,10 @@ from vedette.sql.reading import State
 
 log = logging.getLogger(__name__)
 
+# In bytes: what detectors may look at on the loop (some µs a byte where digits stand close), and
+# what may be searched there for something to look at (a nanosecond a byte).
+MASKED_AT_ONCE = 1 << 10
+SEARCHED_AT_ONCE = 256 << 10
 # How often a caller that waits for people is looked at: is it still there?
 WATCH_SECONDS = 0.2
 # How long a peer may take to read our last words.
@@ -315,8 +322,17 @@ class Session:
             await asyncio.wait(list(self._tasks), timeout=LAST_WORDS_SECONDS)
 
 
-def _mask(plan: tuple[Plan, Tally], run: bytes) -> bytes:
-    return rewrite(plan[0], run, plan[1])
+def _mask(plan: tuple[Plan, Tally], run: bytes) -> bytes | Coroutine[Any, Any, bytes]:
+    """*run* masked: at once, or beside the loop where it may take more than a few milliseconds."""
+    made, tally = plan
+    if len(run) <= MASKED_AT_ONCE:
+        return rewrite(made, run, tally)
+    if len(run) > SEARCHED_AT_ONCE:
+        return aside(partial(rewrite, made, run, tally))
+    hits = candidates(made.sieve, run) if made.sieve is not None else []
+    if sum(end - start for start, end in hits) > MASKED_AT_ONCE:
+        return aside(partial(rewrite, made, run, tally, hits))
+    return rewrite(made, run, tally, hits)
 
 
 def _hangups(transport: asyncio.Transport) -> Callable[[], bool] | None:
