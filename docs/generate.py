@@ -21,6 +21,8 @@ NOTE = "<!-- Written by docs/generate.py from the code: change the code, then ru
 # The first parameter of a route says who may ask; api/access.py says what each means.
 WHO = {
     "Reader": "auditors, admins",
+    "Own": "anybody with a good token, for what is their own; auditors, admins",
+    "Owner": "people, for what is their own or their agents'; auditors, admins",
     "Admin": "admins",
     "Anybody": "anybody with a good token",
     "": "nobody in particular",
@@ -76,15 +78,20 @@ taken from nowhere else, and proven anew for each request.
 
 | who | what |
 | --- | --- |
-| nobody in particular | `/health`, and the OpenAPI document |
-| anybody with a good token | `/api/v1/self`; as a person, the holds that their groups may decide |
+| nobody in particular | `/health`, how to log in, and the OpenAPI document |
+| agents and services | themselves, what they may reach and do there, their own sessions and holds |
+| people (agent owners) | besides: sessions, tokens and holds of agents that act on their behalf or were lent their rights, to look at, end and revoke; holds that their groups may decide |
+| approvers: a group of `gateway.approvers` | besides: look at every hold |
 | auditors: a group of `gateway.auditors` | read everything |
 | admins: a group of `gateway.admins` | read everything; kill, issue, revoke, reload |
 | the operator: who can read the data folder | as an admin ([the command line](cli.md) says how) |
 
-Agents are neither auditors nor admins, whatever their groups. Holds are decided by people of the hold's
-approver groups only, never by whoever asked for it, under whichever name. A hold that is not for you to see
-answers 404.
+Agents are neither approvers, auditors nor admins, whatever their groups; nor is who acts on somebody's behalf,
+or shows what was lent for less. Holds are decided by people of the hold's approver groups only, never by whoever
+asked for it, under whichever name. What is not for you to see answers 404. Whose an agent is, its `actor` says: a
+bare name means a person of the agent's own issuer, `issuer#subject` anybody.
+
+What changes who may come in or what holds is on record as `config.changed`, with before and after.
 
 ## How it answers
 

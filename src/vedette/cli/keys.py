@@ -61,6 +61,22 @@ def list_keys(limit: Limit = 200, config: Config = None, url: Url = None, as_jso
     screen.table(columns, rows, empty="no API keys")
 
 
+@app.command("groups")
+def change_groups(
+    key: Annotated[str, typer.Argument(help="The key's id: vdt_ and eight characters.")],
+    group: Groups = None,
+    config: Config = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Put an API key into these groups and no others; sessions that lose one end."""
+    with reach(config, url) as api:
+        done = api.post(f"/keys/{screen.part(key)}/groups", {"groups": groups(group)})
+    if as_json:
+        return screen.emit(done)
+    screen.say(f"{done['id']} is in {', '.join(done['groups']) or 'no group'}")
+
+
 @app.command()
 def revoke(
     key: Annotated[str, typer.Argument(help="The key's id: vdt_ and eight characters.")],
