@@ -302,14 +302,19 @@ class App:
 
     async def _watch_bundles(self, context: ssl.SSLContext) -> None:
         """Trust the authorities of callers as their files change: SPIFFE's do while the gateway runs."""
+        said = ""
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
             try:
                 if self._certificates.refresh():
                     trust_callers(context, self._certificates.files)
+                    self.live.revoked(self._certificates.withdrawn)
                     log.info("the authorities of client certificates were read anew")
+                    said = ""
             except CertificateError as problem:
-                log.error("what was trusted before stays: %s", problem)
+                if str(problem) != said:
+                    said = str(problem)
+                    log.error("whose certificates count stays as it was: %s", said)
 
     def _first_door(self, context: ssl.SSLContext) -> Door:
         settings = self.settings

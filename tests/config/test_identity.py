@@ -97,7 +97,7 @@ def test_certificates_of_workloads_and_of_people():
         ("[{ca: a, name: b, subjects: []}]", "an empty list"),
         ("[{ca: a, name: vedette}]", "the name of an issuer already"),
         ("[{ca: a, name: b}, {ca: c, name: b}]", "two files of authorities"),
-        ("[{ca: a, name: b, crl: c}]", 'unknown key "crl"'),
+        ("[{ca: a, name: b, ocsp: c}]", 'unknown key "ocsp"'),
     ],
 )
 def test_certificates_that_make_no_sense_stop_the_load(entries, message):

@@ -10,11 +10,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.testbed.callers import Signer, usage
+from tests.testbed.callers import HOUR, Signer, usage
 from tests.testbed.certificates import Pair
 from vedette.identity import IdentityError
 from vedette.identity.certificates import CertificateError
 from vedette.identity.client_certificates import CertificateSettings, ClientCertificates
+from vedette.identity.crl import key_id
 from vedette.identity.spiffe import is_trust_domain, is_workload_of
 from vedette.model import Kind, Principal
 
@@ -57,8 +58,8 @@ def test_an_svid_is_the_workload_that_its_uri_names(root):
 
     assert found is not None
     assert (found.subject, found.kind, found.issuer, found.groups) == (AGENT, Kind.AGENT, "s", {"ai-agents"})
-    assert found.credential.startswith("x509:")
-    assert len(found.credential) == 37
+    serial = x509.load_pem_x509_certificate(pair.certificate.read_bytes()).serial_number
+    assert found.credential == f"x509:{key_id(root.certificate)}:{serial:x}"
     assert time.time() < (found.expires or 0) <= time.time() + 3600
 
 
@@ -237,3 +238,69 @@ def test_an_id_is_of_its_own_trust_domain():
     assert is_workload_of("spiffe://a/b", "a")
     assert not is_workload_of("spiffe://a/b", "b")
     assert not is_workload_of("spiffe://a/b\n", "a")
+
+
+def test_what_its_authority_withdrew_is_no_login(root):
+    good, bad = root.issue("good", uris=[AGENT]), root.issue("bad", uris=[AGENT])
+    settings = spiffe(root, crl=root.withdraw(bad))
+
+    assert who(good, root, settings)
+    assert refused(bad, root, settings) == "identity.revoked"
+
+
+def test_a_list_that_is_out_of_date_lets_nobody_in(root):
+    pair = root.issue("a", uris=[AGENT])
+    settings = spiffe(root, crl=root.withdraw(until=HOUR / 2))
+
+    assert who(pair, root, settings)
+    assert refused(pair, root, settings, now=time.time() + 2000) == "identity.unavailable"
+
+
+def test_a_list_of_another_authority_says_nothing_about_a_certificate(root, tmp_path):
+    """One bundle, two authorities, the list of one: the other's certificates cannot be known to stand."""
+    other = Signer.root(tmp_path / "other", "other")
+    settings = replace(spiffe(root, crl=root.withdraw()), ca=root.bundle(other, name="both"))
+
+    assert who(root.issue("a", uris=[AGENT]), root, settings)
+    assert refused(other.issue("b", uris=[AGENT]), other, settings) == "identity.unavailable"
+
+
+def test_a_list_from_below_its_authority_counts_where_that_is_in_the_bundle(root):
+    between = root.intermediate()
+    good, bad = between.issue("good", uris=[AGENT]), between.issue("bad", uris=[AGENT])
+    settings = replace(spiffe(root, crl=between.withdraw(bad)), ca=root.bundle(between, name="both"))
+    certificates = ClientCertificates([settings])
+
+    assert certificates.principal(chain(good, between, root), time.time())
+    with pytest.raises(IdentityError) as caught:
+        certificates.principal(chain(bad, between, root), time.time())
+    assert caught.value.code == "identity.revoked"
+
+
+@pytest.mark.parametrize("spoilt", ["missing", "empty", "forged"])
+def test_a_list_that_cannot_be_believed_stops_the_start(root, tmp_path, spoilt):
+    forger = Signer.root(tmp_path / "forger", "callers")  # the same name, another key
+    file = {"missing": tmp_path / "no.crl", "empty": root.bundle(name="e"), "forged": forger.withdraw()}[
+        spoilt
+    ]
+
+    with pytest.raises(CertificateError, match="list"):
+        ClientCertificates([spiffe(root, crl=file)])
+
+
+def test_a_new_list_is_read_and_a_spoilt_one_leaves_the_old(root):
+    pair = root.issue("a", uris=[AGENT])
+    file = root.withdraw()
+    certificates = ClientCertificates([spiffe(root, crl=file)])
+    found = certificates.principal(chain(pair, root), time.time())
+    assert found is not None
+    assert certificates.withdrawn == frozenset()
+
+    root.withdraw(pair)
+    assert certificates.refresh()
+    assert certificates.withdrawn == {found.credential}
+
+    file.write_text("spoilt")
+    with pytest.raises(CertificateError, match="list"):
+        certificates.refresh()
+    assert certificates.withdrawn == {found.credential}

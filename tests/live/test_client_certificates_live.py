@@ -206,6 +206,26 @@ async def test_a_new_authority_in_the_bundle_counts_without_a_restart_and_a_remo
     assert "no password supplied" in err
 
 
+async def test_a_certificate_withdrawn_ends_its_sessions_and_lets_nobody_in(pg16, database, tmp_path, root):
+    lost, kept = root.issue("lost", uris=[AGENT]), root.issue("kept", uris=[f"spiffe://{DOMAIN}/agents/b"])
+    identity = entries(root)
+    identity["certificates"][0]["crl"] = str(root.withdraw())
+    async with living(pg16, database, tmp_path, identity=identity) as live:
+        there, beside = await connected(live, lost), await connected(live, kept)
+        root.withdraw(lost)
+        async with asyncio.timeout(60):
+            with pytest.raises(psycopg.OperationalError) as ended:
+                while True:
+                    await there.execute("SELECT 1")
+        status, _, err = await psql(live, lost)
+        assert await (await beside.execute("SELECT 1")).fetchone() == (1,)
+        await beside.close()
+        await there.close()
+    assert ended.value.sqlstate == "57P01"
+    assert status == 2
+    assert "identity.revoked" in err
+
+
 def resumed(live: Live, context: ssl.SSLContext) -> tuple[bool, bytes]:
     """Whether a second connection takes the first one's TLS session up, and the first byte it is told."""
     session = None

@@ -47,6 +47,20 @@ class Signer:
         file.write_bytes(b"".join(each.certificate.public_bytes(Encoding.PEM) for each in (self, *others)))
         return file
 
+    def withdraw(self, *pairs: Pair, until: datetime.timedelta = HOUR, name: str = "withdrawn") -> Path:
+        """A PEM file with this authority's list: *pairs* are void. It is good for *until* from now."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
+        builder = builder.last_update(now - 2 * HOUR)
+        builder = builder.next_update(now + until)
+        for pair in pairs:
+            serial = x509.load_pem_x509_certificate(pair.certificate.read_bytes()).serial_number
+            row = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - HOUR)
+            builder = builder.add_revoked_certificate(row.build())
+        file = self.folder / f"{name}.crl"
+        file.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        return file
+
     def intermediate(self, name: str = "between") -> Signer:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -11,7 +11,7 @@ from vedette.identity.spiffe import SCHEME, is_trust_domain
 from vedette.model import Kind
 from vedette.policy.strict import Node
 
-KEYS = ("ca", "name", "trust_domain", "subject", "subjects", "groups", "groups_from", "kind")
+KEYS = ("ca", "name", "trust_domain", "subject", "subjects", "groups", "groups_from", "kind", "crl")
 KINDS = tuple(map(str, Kind))
 
 
@@ -49,6 +49,7 @@ def _entry(node: Node, base: Path) -> CertificateSettings | None:
         "subjects": fields["subjects"].texts() if "subjects" in fields else (),
         "groups": frozenset(fields["groups"].texts() if "groups" in fields else ()),
         "groups_from": fields["groups_from"].choice(ATTRIBUTES) if "groups_from" in fields else None,
+        "crl": places.path(fields["crl"], base) if "crl" in fields else None,
         "kind": Kind(fields["kind"].choice(KINDS, what="kind")) if "kind" in fields else Kind.AGENT,
     }
     return None if len(node.book.problems) > noted else CertificateSettings(**entry)  # type: ignore[arg-type]

@@ -138,7 +138,7 @@ def unready(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ..
     for issuer in settings.identity.issuers:
         found += _missing(file, f"identity.issuers ({issuer.issuer})", [issuer.ca])
     for each in settings.identity.certificates:
-        found += _missing(file, f"identity.certificates ({each.name})", [each.ca])
+        found += _missing(file, f"identity.certificates ({each.name})", [each.ca, each.crl])
     tls = settings.gateway.tls
     found += _missing(file, "gateway.tls", [tls.certificate, tls.key, tls.ca])
     return tuple(found)

@@ -7,7 +7,6 @@ chain ends; whoever is trusted to sign for one entry says nothing about another.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from vedette.identity import claims as claim
 from vedette.identity.certificates import CertificateError
+from vedette.identity.crl import Withdrawn, credential, key_id, read_lists
 from vedette.identity.errors import IdentityError
 from vedette.identity.match import spelt_by
 from vedette.identity.spiffe import is_trust_domain, is_workload_of
@@ -46,7 +46,8 @@ class CertificateSettings:
     X.509-SVIDs and the subject is the SPIFFE ID; else it stands at *subject*, and
     there has to be exactly one. *subjects* are patterns (``*`` is anything), of which
     one must fit; none permits all. *groups* are everybody's, *groups_from* adds the
-    values of an attribute of the certificate's name.
+    values of an attribute of the certificate's name. *crl* (PEM) are the authorities'
+    lists of what they withdrew; without a list that is in date nobody is let in.
 
     Raises ValueError on creation where the trust domain is none.
     """
@@ -59,6 +60,7 @@ class CertificateSettings:
     groups: frozenset[str] = frozenset()
     groups_from: Attribute | None = None
     kind: Kind = Kind.AGENT
+    crl: Path | None = None
 
     def __post_init__(self) -> None:
         if self.trust_domain is not None and not is_trust_domain(self.trust_domain):
@@ -79,6 +81,10 @@ class ClientCertificates:
         self._settings = tuple(settings)
         self._stamps: dict[Path, tuple[int, int, int]] = {}
         self._anchors: dict[Path, frozenset[bytes]] = {}
+        self._authorities: dict[Path, list[x509.Certificate]] = {}
+        self._withdrawn: dict[tuple[Path, Path], Withdrawn] = {}
+        #: Credentials that their authorities' lists name.
+        self.withdrawn: frozenset[str] = frozenset()
         self.refresh()
 
     def __contains__(self, issuer: str) -> bool:
@@ -95,20 +101,24 @@ class ClientCertificates:
         Raises:
             CertificateError: a file cannot be read now; what was read before stays.
         """
-        changed = False
+        changed = {file: stamp for file in self._all() if (stamp := _stamp(file)) != self._stamps.get(file)}
         for file in self.files:
-            try:
-                status = file.stat()
-                stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
-                if stamp == self._stamps.get(file):
-                    continue
-                found = x509.load_pem_x509_certificates(file.read_bytes())
-            except (OSError, ValueError):
-                raise CertificateError(f"{file} holds no certificates of authorities (PEM)") from None
-            self._anchors[file] = frozenset(map(_der, found))
-            self._stamps[file] = stamp
-            changed = True
-        return changed
+            if file in changed:
+                try:
+                    found = x509.load_pem_x509_certificates(file.read_bytes())
+                except (OSError, ValueError):
+                    raise CertificateError(f"{file} holds no certificates of authorities (PEM)") from None
+                self._authorities[file] = found
+                self._anchors[file] = frozenset(map(_der, found))
+        for each in self._settings:
+            if each.crl is not None and (each.crl in changed or each.ca in changed):
+                self._withdrawn[each.ca, each.crl] = read_lists(each.crl, self._authorities[each.ca])
+        self.withdrawn = frozenset().union(*(each.credentials for each in self._withdrawn.values()))
+        self._stamps |= changed
+        return bool(changed)
+
+    def _all(self) -> tuple[Path, ...]:
+        return (*self.files, *(each.crl for each in self._settings if each.crl is not None))
 
     def principal(self, chain: Sequence[bytes], now: float) -> Principal | None:
         """Who the verified *chain* (DER, the caller's own first) speaks for at *now* (Unix seconds).
@@ -125,14 +135,38 @@ class ClientCertificates:
             return None
         try:
             leaf = _leaf(chain[0])
+            authority = key_id(x509.load_der_x509_certificate(chain[1])) if len(chain) > 1 else key_id(leaf)
             expires = _check_times(leaf, now)
-            found = [who for each in mine if (who := _principal(each, leaf, expires)) is not None]
+            found = [
+                (each, who)
+                for each in mine
+                if (who := _principal(each, leaf, authority, expires)) is not None
+            ]
         except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
             raise nobody() from None  # parts of a certificate are read, and found broken, when asked for
         # Two entries that fit would make two callers of one; which is meant, only the operator knows.
         if len(found) != 1:
             raise nobody()
-        return found[0]
+        settings, who = found[0]
+        if settings.crl is not None:
+            self._check_withdrawn(self._withdrawn[settings.ca, settings.crl], authority, who, now)
+        return who
+
+    def _check_withdrawn(self, lists: Withdrawn, authority: str, who: Principal, now: float) -> None:
+        if not now < lists.until.get(authority, 0.0):
+            raise IdentityError(
+                "identity.unavailable", "what was withdrawn cannot be known now; try again later"
+            )
+        if who.credential in lists.credentials:
+            raise IdentityError("identity.revoked", "the certificate was withdrawn; get a new one")
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    try:
+        status = file.stat()
+    except OSError:
+        return (0, 0, 0)  # reading it says what is wrong
+    return (status.st_mtime_ns, status.st_ino, status.st_size)
 
 
 def nobody() -> IdentityError:
@@ -167,7 +201,9 @@ def _check_times(leaf: x509.Certificate, now: float) -> float:
     return expires
 
 
-def _principal(settings: CertificateSettings, leaf: x509.Certificate, expires: float) -> Principal | None:
+def _principal(
+    settings: CertificateSettings, leaf: x509.Certificate, authority: str, expires: float
+) -> Principal | None:
     """None where *settings* is about others."""
     values = _values(leaf, "uri" if settings.trust_domain is not None else settings.subject)
     if len(values) != 1 or not settings.permits(values[0]):
@@ -185,7 +221,7 @@ def _principal(settings: CertificateSettings, leaf: x509.Certificate, expires: f
         groups=groups,
         issuer=settings.name,
         email=subject if settings.trust_domain is None and settings.subject == "email" else None,
-        credential="x509:" + hashlib.sha256(_der(leaf)).hexdigest()[:32],
+        credential=credential(authority, leaf.serial_number),
         expires=expires,
     )
 

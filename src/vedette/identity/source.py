@@ -64,7 +64,7 @@ class Identity:
         """Whether who once proved to be *principal* still may: its issuer is known, its evidence not void."""
         issuer = principal.issuer
         known = issuer == self._tokens.issuer or issuer in self._issuers or issuer in self._certificates
-        return known and not self._is_revoked(principal.credential)
+        return known and not self._is_void(principal.credential)
 
     async def by_token(self, text: str) -> Principal:
         """Who *text* (a gateway token, an OIDC token or an API key) speaks for, now.
@@ -105,6 +105,9 @@ class Identity:
             principal = await asked.verify_compact(compact, now)
             if asked is self._issuers:  # nobody else is trusted since
                 return principal
+
+    def _is_void(self, credential: str) -> bool:
+        return self._is_revoked(credential) or credential in self._certificates.withdrawn
 
     def _refuse_revoked(self, principal: Principal) -> None:
         if self._is_revoked(principal.credential):
