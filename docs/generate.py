@@ -36,12 +36,16 @@ ABOUT_CLI = """\
 
 Commands find the gateway by `./vedette.yaml` (or `--config`, or `VEDETTE_CONFIG`): the address is what
 `gateway.listen.web` says. `--url` (or `VEDETTE_URL`) names another one; that has to be https, except on
-this machine.
+this machine. Where neither is there, it is the gateway of the login made last ([being a caller](client.md)).
 
 | variable | what it is |
 | --- | --- |
 | `VEDETTE_TOKEN` | a token or API key; never an option, where others on the machine could read it |
+| `VEDETTE_TOKEN_FILE` | a file with a token, read at each use; `vedette run` sets it |
 | `VEDETTE_URL` | the API of a gateway elsewhere |
+| `VEDETTE_AS` | which login: the name that it was made under |
+| `VEDETTE_POSTGRES` | `host:port` of its PostgreSQL listener, where it is not what the gateway says |
+| `VEDETTE_KEEP` | `file` keeps logins out of the system's keyring |
 | `VEDETTE_CONFIG` | the settings, in place of `./vedette.yaml` |
 | `VEDETTE_CA` | a PEM file with the authority of its certificate, where the system has it not |
 | `VEDETTE_SEAL_KEY` | the key of the sealed store, in base64 |

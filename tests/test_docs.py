@@ -166,6 +166,8 @@ def _examples(language: str) -> list[tuple[str, str]]:
 )
 def test_commands_in_the_pages_exist(page: str, line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
+    if "--" in words:
+        del words[words.index("--") :]  # another program's
     command: Any = typer.main.get_command(cli)
     while words and not words[0].startswith("-") and hasattr(command, "commands"):
         assert words[0] in command.commands, f"{page}: {line}"

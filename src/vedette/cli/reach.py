@@ -132,7 +132,9 @@ def _in_folder(runner: asyncio.Runner, settings: Settings) -> Iterator[Api]:
 def _over_http(runner: asyncio.Runner, there: Address, settings: Settings | None) -> Iterator[Api]:
     import httpx2
 
-    own = settings if there.own or there.loopback else None
+    # Within a run it is the run's agent who asks, wherever that happens.
+    lent = os.environ.get("VEDETTE_TOKEN_FILE")
+    own = settings if (there.own or there.loopback) and not lent else None
     caller = None if own is not None else _caller(there.url)
     verify = ssl.create_default_context(cafile=os.environ.get(CA) or (caller and caller.ca) or None)
     if there.ca is not None and there.ca.exists():

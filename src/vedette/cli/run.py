@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,6 +57,9 @@ def run(
     wish = None
     if name is not None:
         wish = Wish(name, tuple(groups(group)), tuple(groups(only)), seconds(ttl, "--ttl"))
+    # Whatever ends us before the program runs, nothing is left behind and no loan stays good.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     there, wish = _caller(config, url, wish)
     with acting(there, wish, f"vedette run --as {name}" if name else "") as credential:
         mine = there.acting(credential, name or "")

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from vedette.client.errors import ClientError, words
 from vedette.client.held import Address
-from vedette.client.web import Answer, Web, secure
+from vedette.client.web import Answer, Web, loopback, secure
 
 PREFIX = "/api/v1"
 
@@ -114,11 +114,21 @@ def front(web: Web, url: str) -> Front:
             )
             for each in said["issuers"]
         )  # fmt: skip
+        _refuse_near(providers, url)
         where = said.get("postgres")
         postgres = _listener(where, url) if where else None
         return Front(str(said["gateway"]), providers, postgres)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _strange() from None
+
+
+def _refuse_near(providers: tuple[Provider, ...], url: str) -> None:
+    """A gateway elsewhere cannot send us to a port of this machine."""
+    far = not loopback(urlsplit(url).hostname or "")
+    if far and any(loopback(urlsplit(each.issuer).hostname or "") for each in providers):
+        raise ClientError(
+            "client.issuer", "the gateway names an issuer on this very machine", "ask its operator"
+        )
 
 
 def _listener(where: Mapping[str, Any], url: str) -> Address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,9 +12,6 @@ from vedette.client.credential import MARGIN_SECONDS, Credential
 from vedette.client.errors import ClientError
 from vedette.client.gateway import Gateway, Provider
 from vedette.client.issuer import ACCESS_TOKEN, EXCHANGE, Party, ask, discover, revoke
-
-#: A token shorter than this would have to be made anew all the time, in seconds.
-LEAST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +47,17 @@ class Lent:
     def __init__(self, lender: Lender, clock: Callable[[], float] = time.time) -> None:
         self._lender, self._clock = lender, clock
         self._loan: Loan | None = None
+        self._lock = threading.Lock()
 
     @property
     def expires(self) -> float | None:
         return None if self._loan is None else self._loan.expires
 
     def token(self) -> str:
-        if self._loan is None or self._loan.expires - self._clock() < MARGIN_SECONDS:
-            self._loan = self._lender.lend()
-        return self._loan.token
+        with self._lock:
+            if self._loan is None or self._loan.expires - self._clock() < MARGIN_SECONDS:
+                self._loan = self._lender.lend()
+            return self._loan.token
 
     def give_back(self) -> None:
         """Make the present loan void. Sessions that it opened end. Raises ClientError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.client
 import ipaddress
@@ -104,8 +105,8 @@ class Web:
         link = self._link(parts)
         try:
             link.request(method, target, body, {"Accept": "application/json", **headers})
-            answer = link.getresponse()
-            return Answer(answer.status, _read(answer, time.monotonic() + self._deadline))
+            with contextlib.closing(link.getresponse()) as answer:
+                return Answer(answer.status, _read(answer, time.monotonic() + self._deadline))
         except ssl.SSLCertVerificationError as error:
             raise ClientError(
                 "client.certificate",
