@@ -1,14 +1,14 @@
 """Names of files and hosts that are known in part: ``/var/log/*``, ``*/notes``, ``~/notes``.
 
 ``*`` is any run of characters, ``?`` one without slashes; in globs, too, once nothing is certain. The
-work is bounded by the product of their lengths, and names too long to be compared could be anything.
+work is bounded: of long names that are open, both ends are compared.
 """
 
 from __future__ import annotations
 
 import re
 
-MAX_COMPARED = 256
+END = 48
 _OPEN = frozenset("*?")
 
 # Where homes are: of root, of people, and of what has none of the usual (hier(7)).
@@ -54,28 +54,43 @@ def _both(one: str, two: str) -> bool:
     tail = min(_fixed(one[::-1]), _fixed(two[::-1]))
     if one[:head] != two[:head] or (tail and one[-tail:] != two[-tail:]):
         return False
-    if max(len(one), len(two)) > MAX_COMPARED:
-        return True
-    # reached[j]: some text is spelt by the first i characters of one and the first j of two.
-    reached: list[bool] = []
-    for i in range(len(one) + 1):
-        row: list[bool] = []
-        here = one[i : i + 1]
-        for j in range(len(two) + 1):
-            there = two[j : j + 1]
-            row.append(
-                (i == j == 0)
-                or (i > 0 and reached[j] and (one[i - 1] in _OPEN or _spells(there, one[i - 1])))
-                or (j > 0 and row[j - 1] and (two[j - 1] in _OPEN or _spells(here, two[j - 1])))
-                or (i > 0 and j > 0 and reached[j - 1] and one[i - 1] == two[j - 1])
-            )
-        reached = row
-    return reached[-1]
+    return _intersect(_short(one), _short(two))
 
 
-def _spells(run: str, char: str) -> bool:
-    """Whether *run* is a star or a question mark whose text may hold *char*."""
-    return run == "*" or (run == "?" and char != "/")
+def _short(text: str) -> str:
+    """*text*, or its two ends around a star: what that spells is more, and never less."""
+    return text if len(text) <= 2 * END else f"{text[:END]}*{text[-END:]}"
+
+
+def _intersect(one: str, two: str) -> bool:
+    """Walks *one* with the set of all places reached in *two* at once: bit j is "before character j"."""
+    masks: dict[str, int] = {}
+    for place, char in enumerate(two):
+        masks[char] = masks.get(char, 0) | 1 << place
+    stars, marks = masks.get("*", 0), masks.get("?", 0)
+    everything = (1 << len(two)) - 1
+    reached = _fill(1, stars | marks)
+    for char in one:
+        if char == "*":
+            reached = _fill(reached, everything)
+        elif char == "?":
+            reached = _fill(reached, everything & ~masks.get("/", 0))
+        else:
+            stays = reached & (stars if char == "/" else stars | marks)
+            reached = _fill((reached & masks.get(char, 0)) << 1 | stays, stars | marks)
+        if not reached:
+            return False
+    return bool(reached >> len(two) & 1)
+
+
+def _fill(reached: int, passable: int) -> int:
+    """*reached*, and what can be reached from there over characters that are *passable*."""
+    step = 1
+    while passable:
+        reached |= (reached & passable) << step
+        passable &= passable >> step
+        step *= 2
+    return reached
 
 
 def _fixed(text: str) -> int:

@@ -77,7 +77,7 @@ def _choices(atoms: list[Atom], at: int) -> tuple[list[list[Atom]], int] | None:
         end += 1
     else:
         # Bash looks inside an unfinished brace for finished ones in ways that are not worth copying.
-        if any(atom == "," for atom in atoms[at:]) and "}" in atoms[at:]:
+        if any(atom == "," for atom in atoms[at:]):
             raise Unreadable("braces that are not closed")
         return None
     if len(cuts) > 1:

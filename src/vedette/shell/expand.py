@@ -24,6 +24,7 @@ from vedette.shell.tree import (
 )
 
 MAX_TEXT = 1 << 18
+MAX_WORDS = 2_000
 # Unquoted brackets, until it is known whether they pair up to a pattern.
 _OPEN, _CLOSE = "\U0010fff8", "\U0010fff9"
 _PAIR = re.compile(f"{_OPEN}.*{_CLOSE}", re.DOTALL)
@@ -108,6 +109,8 @@ class Expander:
             fields[-1].text += ANY if several else " ".join(arg.text for arg in args)
             fields[-1].quoted = True
             return
+        if len(fields) + len(args) > MAX_WORDS:
+            raise Unreadable("a command of too many words")
         for place, arg in enumerate(args):
             if place:
                 fields.append(_Field())

@@ -12,8 +12,10 @@ from vedette.shell.tree import Unreadable
 from vedette.sql import facts as sql
 
 _SHOWN = {ANY: "*", PLAIN: "?", GLOB: "?", HOME: "~"}
-MAX_STEPS = 20_000
-MAX_TOUCHES = 2_000
+MAX_STEPS = 4_000
+MAX_TOUCHES = 300
+MAX_OPEN = 96
+"""Names with something open in them: comparing those with globs costs the most."""
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Notes:
     elevated: bool = False
     background: bool = False
     steps: int = 0
+    open: int = 0
     sql: list[sql.Facts] = field(default_factory=list)
 
     def step(self) -> None:
@@ -38,8 +41,12 @@ class Notes:
     def touch(self, effect: Effect, name: str = "", *, implied: bool = False) -> None:
         """*name* with its kind before it; one that holds ``*`` or ``?`` is not wholly known."""
         resolved = not {"*", "?"} & set(name) and not name.startswith(("file:~", "program:~"))
-        self.touches[Touch(effect, name, resolved, implied)] = None
-        if len(self.touches) > MAX_TOUCHES:
+        touch = Touch(effect, name, resolved, implied)
+        if touch in self.touches:
+            return
+        self.touches[touch] = None
+        self.open += "*" in name or "?" in name
+        if len(self.touches) > MAX_TOUCHES or self.open > MAX_OPEN:
             raise Unreadable("a command that touches too many things")
 
     def unknown(self, reason: str) -> None:

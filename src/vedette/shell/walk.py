@@ -187,17 +187,14 @@ class Walker:
     def _case(self, case: Case, scope: Scope) -> None:
         expander = self._expander(scope)
         expander.one(case.subject)
-        done: list[Scope] = []
+        after = scope.copy()
         for patterns, body in case.items:
             for pattern in patterns:
                 expander.one(pattern)
-            apart = scope.copy()
-            for before in done:
-                apart.join(before)  # ;& goes on from the item before
+            apart = after.copy()  # ;& goes on from the items before
             self.walk(body, apart)
-            done.append(apart)
-        for each in done:
-            scope.join(each)
+            after.join(apart)
+        scope.become(after)
 
     def _test(self, test: Test, scope: Scope) -> None:
         expander = self._expander(scope)

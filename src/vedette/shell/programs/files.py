@@ -28,7 +28,8 @@ def _remove(call: Call) -> None:
     )
     # A file called -r, found by a pattern, is the option: it can make rm no worse than recursive.
     everything = given.has("-r", "-R", "--recursive")
-    everything = everything or any(arg.may_be_option and not arg.known for arg in given.operands)
+    ended = any(arg.text == "--" for arg in call.args)
+    everything = everything or (not ended and any(arg.may_be_option for arg in given.operands))
     for arg in given.operands:
         # What find has found is many files, and nobody knows which.
         loses = everything or ANY in arg.text

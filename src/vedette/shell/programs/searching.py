@@ -206,6 +206,7 @@ def _xargs(call: Call) -> None:
         filled = [Arg(arg.text.replace(mark, ANY), arg.several) for arg in command]
         call.run(filled)
     else:
+        call.run(command)  # with nothing to read it is run once, as it stands
         call.run([*command, Arg(ANY, True)])
 
 
