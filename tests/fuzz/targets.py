@@ -18,6 +18,7 @@ from vedette.masking.rewrite import rewrite
 from vedette.masking.tally import Tally
 from vedette.model import MaskRule
 from vedette.protocols.postgres import messages, scram, startup
+from vedette.shell import read as read_shell
 
 KEY = b"k" * 32
 SECRET = b"ada@example.com"
@@ -119,6 +120,24 @@ def _prose(data: bytes) -> None:
     assert SECRET.decode() not in shown
 
 
+def _shell(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    facts = read_shell(text)
+    assert facts.touches
+    assert bool(facts.reason) == any(touch.effect == "unknown" for touch in facts.touches)
+    # Whatever stands before it, a command of its own line is seen, or nothing is known at all.
+    after = read_shell(f"{text}\nrm -rf /canary")
+    seen = any(touch.object == "file:/canary" and touch.effect == "destroy" for touch in after.touches)
+    assert seen or after.reason or _swallowed(text), "a command went unseen"
+
+
+def _swallowed(text: str) -> bool:
+    """Whether a last line may belong to what stands before it: a quote, a document, a comment."""
+    return any(
+        mark in text for mark in ("'", '"', "<<", "\\", "`", "$(", "{", "(", "do", "case", "exit", "exec")
+    )
+
+
 def _cells(values: Sequence[bytes]) -> bytes:
     return struct.pack("!H", len(values)) + b"".join(struct.pack("!i", len(v)) + v for v in values)
 
@@ -199,6 +218,16 @@ TARGETS = (
         "copy-binary",
         [_COPY_HEADER + _cells([b"\0\0\0\1", SECRET, b"078-05-1120", _TAGS, b"\1{}"]) + b"\xff\xff"],
         _copy("binary"),
+    ),
+    Target(
+        "shell",
+        [
+            b'sudo rm -rf /srv/app && echo $HOME | tee -a ~/x > /dev/null 2>&1; f() { ls "$1"; }; f a',
+            b"for f in *.txt; do cat \"$f\" | grep -E 'a|b'; done; case $x in a|b) ls;; *) rm y;; esac",
+            b"cat <<'E' | sh -c 'cat; rm z'\n$(ls)\nE\necho ${x:-$(id)} $((1+2)) `date` {a,b}{1..3} $'\\x41'",
+            b"if [[ -f a && $b == c ]]; then curl -d @f https://h.example/; else psql -c 'DROP TABLE t'; fi &",
+        ],
+        _shell,
     ),
     Target("prose", [b"key (email)=(" + SECRET + b") already exists", b"card 4111 1111 1111 1111"], _prose),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.shell.cage import caged
 from vedette.shell.parse import parse
-from vedette.shell.scope import ANY, HOME, PLAIN, Arg, Scope
+from vedette.shell.scope import ANY, GLOB, HOME, PLAIN, Arg, Scope
 from vedette.shell.walk import Walker
 
 Argv = tuple[str, ...]
@@ -82,5 +82,5 @@ def covers(started: Sequence[Arg], argv: Argv) -> bool:
 
 
 def _open(text: str) -> str:
-    marks = {ANY: "[^\\0]*", PLAIN: "[A-Za-z0-9_.:+-]*", HOME: "(?:/root|~)"}
+    marks = {ANY: "[^\\0]*", GLOB: "[^\\0]*", PLAIN: "[A-Za-z0-9_.:+-]*", HOME: "(?:/root|~)"}
     return "".join(marks.get(char) or re.escape(char) for char in text)
