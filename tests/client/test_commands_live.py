@@ -68,6 +68,16 @@ class Shell:
     async def json(self, *words: str, text: str = "") -> Any:
         return json.loads(await self.run(*words, "--json", text=text))
 
+    async def program(self, *words: str) -> str:
+        """Another program's standard output, in the same environment."""
+        child = await asyncio.create_subprocess_exec(
+            *words, cwd=self.home, env=self.environ, stdout=-1, stderr=-1
+        )
+        async with asyncio.timeout(60):
+            out, err = await child.communicate()
+        assert child.returncode == 0, err.decode()
+        return out.decode()
+
     async def operator(self, *words: str, text: str = "") -> str:
         """A command of the gateway's own operator."""
         return await self.run(*words, "--config", str(self.live.folder / "vedette.yaml"), text=text)

@@ -40,7 +40,7 @@ def identity(state: Path, url: str, environ: Mapping[str, str]) -> Identity:
     """The ssh key for the gateway at *url*: a run's own, or this user's."""
     if environ.get(SSH_FOLDER):
         return Identity(Path(environ[SSH_FOLDER]))
-    return Identity(state / "ssh" / hashlib.sha256(url.encode()).hexdigest()[:16])
+    return Identity(state / f"ssh-{hashlib.sha256(url.encode()).hexdigest()[:16]}")
 
 
 def prepared(
