@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 import asyncpg
 import pytest
@@ -102,3 +103,24 @@ async def test_a_session_that_is_killed_meanwhile_ends_at_once(pg16, database, t
         killed.kill("too curious")
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await waiting
+
+
+async def test_copy_is_masked_there_too_and_in_order(pg16, database, tmp_path, monkeypatch):
+    used = []
+    runs = session.aside
+
+    async def counted(work):
+        used.append(work)
+        return await runs(work)
+
+    monkeypatch.setattr(session, "aside", counted)
+    async with living(pg16, database, tmp_path, *RULES) as live, asyncio.timeout(PATIENCE_SECONDS):
+        there = await asyncpg.connect(**live.keywords())
+        out = io.BytesIO()
+        await there.copy_from_query(SERIES, output=out)
+        rows = out.getvalue().decode().splitlines()
+        assert [int(row.partition("\t")[0]) for row in rows] == list(range(1, 3001))
+        assert "4111" not in out.getvalue().decode()
+        assert used
+        assert await there.fetchval("SELECT 41 + 1") == 42
+        await there.close()

@@ -115,7 +115,8 @@ class Dialogue:
                 answer = Ruling(verdict, self.facts(step.draft), f"s.{len(self.drafts)}")
             elif isinstance(step, Mask):
                 try:
-                    answer = rewrite(step.plan[0], step.run, step.plan[1])
+                    plan, run = step.plan, step.run
+                    answer = rewrite(plan[0], run, plan[1]) if isinstance(plan, tuple) else plan(run)
                 except Exception as error:  # noqa: BLE001  (the relay says what it leads to)
                     refused = error
 

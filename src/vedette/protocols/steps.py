@@ -39,7 +39,7 @@ class Judge:
 
 @dataclass(slots=True)
 class Mask:
-    """Have *run* (whole row messages) masked by *plan*; answered by bytes."""
+    """Have *run* (whole row messages) masked by *plan*; answered by bytes, perhaps after a while."""
 
     plan: Any
     run: bytes

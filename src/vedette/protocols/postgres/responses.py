@@ -8,6 +8,7 @@ said of which rows belong to which masks.
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 from vedette.masking.plan import CannotMask
@@ -206,7 +207,7 @@ class Responses:
         self._rows.count(head, rows, len(run))
         try:
             if head.copy is not None:
-                run = self._rows.copied(head, run)
+                run = yield Mask(partial(self._rows.copied, head), run)
             elif head.plan is not None:
                 run = yield Mask((head.plan, head.tally), run)
         except CannotMask as refused:

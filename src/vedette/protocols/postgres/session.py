@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 # what may be searched there for something to look at (a nanosecond a byte).
 MASKED_AT_ONCE = 1 << 10
 SEARCHED_AT_ONCE = 256 << 10
+COPIED_AT_ONCE = 4 << 10
 # How often a caller that waits for people is looked at: is it still there?
 WATCH_SECONDS = 0.2
 # How long a peer may take to read our last words.
@@ -322,8 +323,13 @@ class Session:
             await asyncio.wait(list(self._tasks), timeout=LAST_WORDS_SECONDS)
 
 
-def _mask(plan: tuple[Plan, Tally], run: bytes) -> bytes | Coroutine[Any, Any, bytes]:
-    """*run* masked: at once, or beside the loop where it may take more than a few milliseconds."""
+def _mask(
+    plan: tuple[Plan, Tally] | Callable[[bytes], bytes], run: bytes
+) -> bytes | Coroutine[Any, Any, bytes]:
+    """*run* (of COPY, where *plan* is what masks it) masked: at once, or beside the loop where it may
+    take more than a few milliseconds."""
+    if not isinstance(plan, tuple):
+        return plan(run) if len(run) <= COPIED_AT_ONCE else aside(partial(plan, run))
     made, tally = plan
     if len(run) <= MASKED_AT_ONCE:
         return rewrite(made, run, tally)
