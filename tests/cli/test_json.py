@@ -101,6 +101,6 @@ def test_every_command_that_lists_or_shows_has_json() -> None:
         name for name, command in commands() if "--json" not in {o for p in command.params for o in p.opts}
     }
     assert without == {
-        "init", "serve", "demo", "run", "kubeconfig", "seal put", "seal remove", "sessions replay",
+        "init", "serve", "demo", "run", "kubeconfig", "seal put", "seal remove", "seal rotate", "sessions replay",
         "sessions export",
     }  # fmt: skip
