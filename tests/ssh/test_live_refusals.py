@@ -157,7 +157,6 @@ async def test_two_questions_on_one_connection_are_two(stand: Stand) -> None:
         (["-T"], [], "shell"),
         (["-tt"], [], "pty"),
         (["-s", "netconf"], [], "subsystem"),
-        (["-N", "-W", "127.0.0.1:22"], [], "forward"),
         (["-N", "-R", "0:127.0.0.1:22"], ["ExitOnForwardFailure=yes"], "listen"),
         (["-N", "-R", "{folder}/socket:127.0.0.1:22"], ["ExitOnForwardFailure=yes"], "listen"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -226,7 +226,7 @@ class Doorman(asyncssh.SSHServer):
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
-    ) -> asyncssh.SSHTCPSession[bytes]:
+    ) -> Awaitable[asyncssh.SSHTCPSession[bytes]]:
         return self._rooms.forward(dest_host, dest_port)
 
     def unix_connection_requested(self, dest_path: str) -> asyncssh.SSHUNIXSession[bytes]:
@@ -247,7 +247,7 @@ class Rooms(Protocol):
     def session(
         self, conn: asyncssh.SSHServerConnection
     ) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]: ...
-    def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]: ...
+    def forward(self, host: str, port: int) -> Awaitable[asyncssh.SSHTCPSession[bytes]]: ...
     def refused(self, kind: str, text: str) -> asyncssh.ChannelOpenError:
         """Put it on record; what to answer a channel with."""
 

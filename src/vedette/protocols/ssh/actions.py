@@ -15,6 +15,7 @@ MAX_COMMAND_BYTES = 128 << 10
 _NAMES = re.compile(r"(?:LANG|LC_[A-Z]{1,32}|TZ|GIT_PROTOCOL)", re.ASCII)
 _VALUES = re.compile(r"[A-Za-z0-9_.@:=+,-]{0,64}", re.ASCII)
 MAX_ENVIRONMENT = 64
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,252})|[0-9a-f:.]{2,45}", re.ASCII)
 
 State = tuple[tuple[str, str], ...]
 
@@ -50,6 +51,20 @@ def files(user: str) -> Action:
     """Opening a channel for SFTP: it touches no file by itself; what follows is judged one by one."""
     touches = (Touch(Effect.READ, "program:sftp-server"),)
     return Action(PROTOCOL, "subsystem", "sftp", touches, state=state(user, {}))
+
+
+def forward(host: str, port: int, user: str) -> Action:
+    """
+    A connection from the host to somewhere else, whose bytes nobody reads.
+
+    Raises:
+        Unreadable: no name or address that a rule could speak of.
+    """
+    name = host.lower().removesuffix(".")
+    if not _HOST.fullmatch(name) or not 0 < port <= 65535:
+        raise Unreadable("this is no host name or address, or no port")
+    touches = (Touch(Effect.EXPORT, f"host:{name}:{port}"),)
+    return Action(PROTOCOL, "forward", f"{name}:{port}", touches, state=state(user, {}))
 
 
 def admitted(environment: Mapping[bytes, bytes]) -> dict[str, str]:

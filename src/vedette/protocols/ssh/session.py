@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import asyncssh
 
@@ -16,6 +17,7 @@ from vedette.protocols.lifetime import Ending
 from vedette.protocols.ssh import actions, words
 from vedette.protocols.ssh.files import Files
 from vedette.protocols.ssh.meter import Meter
+from vedette.protocols.ssh.tunnel import Tunnel
 from vedette.protocols.ssh.wire import PACKET, WINDOW, Down, Up, channel
 
 log = logging.getLogger(__name__)
@@ -32,13 +34,14 @@ MAX_TEXT_CHARACTERS = 1000
 
 Environment = Mapping[str, str]
 SFTP = "sftp"
+T = TypeVar("T")
 
 #: What is not let through, whatever policy says, and what to tell.
 UNSUPPORTED = {
     "shell": "interactive shells are not let through; give the command: ssh HOST COMMAND",
     "pty": "terminals are not let through; leave out -t",
     "subsystem": "subsystems other than SFTP are not let through",
-    "forward": "port forwarding is not let through",
+    "forward": "forwards to this kind of place are not let through",
     "listen": "remote port forwarding is not let through",
     "agent": "agent forwarding is not let through",
     "x11": "X11 forwarding is not let through",
@@ -100,6 +103,7 @@ class Session:
         self._sent = 0
         self._received = 0
         self._passed: dict[str, list[int]] = {}
+        self._tunnels = 0
 
     # --- from login to end -----------------------------------------------------------------------
 
@@ -174,8 +178,61 @@ class Session:
         self._downs.add(down)
         return channel(conn, self._note), down
 
-    def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
-        raise self.refused("forward", f"{host}:{port}")
+    async def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
+        """A connection from the host to *host*, where policy lets it. Raises ChannelOpenError."""
+        await self._reached(self._begun.wait())
+        try:
+            action = actions.forward(host, port, self._login)
+        except actions.Unreadable:
+            raise self.refused("forward", f"{host}:{port}") from None
+        if self._tunnels >= MAX_CHANNELS:
+            reason = f"vedette: {MAX_CHANNELS} forwards are open; close one first"
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, reason)
+        self._tunnels += 1
+        try:
+            return await self._tunnel(action, host, port)
+        except BaseException:
+            self._tunnels -= 1
+            raise
+
+    async def _tunnel(self, action: Action, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
+        assert self._gate is not None  # noqa: S101
+        assert self._up is not None  # noqa: S101
+        judged = self._gate.judge(action, _message(action.text), check=_check, told=lambda number, hold: None)
+        ruled = judged if isinstance(judged, Ruled) else await self._reached(judged)
+        if isinstance(ruled.verdict, Deny):
+            said = words.refusal(ruled.verdict).decode().strip()
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, said)
+        began = self._clock()
+
+        def ended(received: int, reached: str) -> None:
+            self._tunnels -= 1
+            status = "error" if reached else "ok"
+            self._came(
+                Outcome(ruled.action, status, reached and f"limit {reached}", received, self._clock() - began)
+            )
+
+        tunnel = Tunnel(Meter(ruled.verdict.limits, self._passed), self._carried, ended)
+        try:
+            await self._up.create_connection(lambda: tunnel.up, host, port, window=WINDOW, max_pktsize=PACKET)
+        except asyncssh.ChannelOpenError as no:
+            self._came(Outcome(ruled.action, "error", "not connected", 0, self._clock() - began))
+            raise asyncssh.ChannelOpenError(no.code, "vedette: the host could not connect there") from None
+        return tunnel.down
+
+    async def _reached(self, waited: Awaitable[T]) -> T:
+        """What is waited for, unless the session ends first: then there is no channel to open."""
+        task = asyncio.ensure_future(waited)  # noqa: TID251  (it is awaited right here)
+        try:
+            await asyncio.wait((task, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "vedette: the session is over")
+        finally:
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     def refused(self, kind: str, text: str) -> asyncssh.ChannelOpenError:
         """Put it on record, and give what to answer a channel with."""
