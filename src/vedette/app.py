@@ -47,6 +47,7 @@ from vedette.protocols.postgres.engine import Backend, Engine, Shared
 from vedette.store.database import Store
 from vedette.store.errors import StoreError
 from vedette.store.follow import Follower
+from vedette.store.tidy import keep_tidy
 from vedette.store.tokens import Revocations
 from vedette.store.uses import KeyUses
 from vedette.trail import events
@@ -175,7 +176,7 @@ class App:
         self._spawn(
             self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run()
         )
-        self._spawn(self._uses.run())
+        self._spawn(self._uses.run(), keep_tidy(self.store.tokens, self.store.grants))
         if "postgres" in listeners:
             self._spawn(self.engine.serve(listeners["postgres"], lambda: self._door))
         if "ssh" in listeners and self.ssh is not None:

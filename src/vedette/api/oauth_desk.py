@@ -128,9 +128,11 @@ class Counter:
         await self.here.store.tokens.add(record, note)
         return issued
 
-    async def void(self, *, owner: str = "", grant: str = "", by: str, reason: str) -> None:
+    async def void(
+        self, *, owner: str = "", grant: str = "", by: str, reason: str, loans: bool = True
+    ) -> None:
         """Make void every token that hangs on *owner* or *grant*, and end its sessions; on record or not."""
-        await void(self.here, owner=owner, grant=grant, by=by, reason=reason)
+        await void(self.here, owner=owner, grant=grant, by=by, reason=reason, loans=loans)
 
 
 def counter(request: Request, here: Annotated[Gateway, Depends(gateway)]) -> Counter:

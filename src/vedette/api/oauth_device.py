@@ -109,7 +109,9 @@ async def _sign_in(browser: Browser, sent: Form) -> Response:
     at.right(guesser)
     ticket = fresh("vdf_")
     try:
-        at.desk.confirmations.put(digest(ticket), Confirmation(person.name, key, browser.cookie), at.now)
+        at.desk.confirmations.put(
+            digest(ticket), Confirmation(person.name, time.time(), key, browser.cookie), at.now
+        )
     except Full:
         raise _crowded() from None
     about = (
@@ -135,7 +137,7 @@ async def _second(browser: Browser, sent: Form) -> Response:
     if sent.get("answer") != "yes":
         device.denied = True
         return browser.show(pages.said("Not let in", "The device was told no. You can close this page."))
-    device.person, device.at = asked.person, time.time()
+    device.person, device.at = asked.person, asked.at
     return browser.show(pages.said("Done", "The device is signed in. You can close this page."))
 
 

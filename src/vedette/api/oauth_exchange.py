@@ -14,6 +14,7 @@ from vedette.api.oauth_accounts import account_of
 from vedette.api.oauth_desk import Counter
 from vedette.api.oauth_form import Answer, Form, answer, credentials, seconds
 from vedette.identity import IdentityError
+from vedette.identity.keys import SCHEME
 from vedette.issuer.clients import client
 from vedette.issuer.errors import Refusal
 from vedette.issuer.lending import MOST_SECONDS, USUAL_SECONDS, Wish, lend, named
@@ -55,9 +56,10 @@ async def exchange(at: Counter, request: Request, sent: Form) -> Answer:
         )
     await _free(at, lender, loan.agent, loan.groups)
     whose = lender.subject if lender.issuer == here.tokens.issuer else lender.id
+    proof = await here.store.tokens.get(lender.credential) if lender.issuer == here.tokens.issuer else None
     issued = await at.mint(
         loan.agent, Kind.AGENT, loan.groups, ttl=loan.ttl, by=lender.id, note="lent", owner=lender.id,
-        client=name, actor=whose, resources=loan.resources,
+        client=name, actor=whose, resources=loan.resources, grant=proof.record.grant if proof else "",
     )  # fmt: skip
     record = issued.record
     here.journal.record(
@@ -70,7 +72,7 @@ async def exchange(at: Counter, request: Request, sent: Form) -> Answer:
             },
         )
     )  # fmt: skip
-    await _still(at, sent, lender)
+    await _still(at, sent, lender, record.id)
     return answer(
         issued.text, record.expires - record.issued, "", issued_token_type=ACCESS, id=record.id,
         subject=record.subject, actor=whose, groups=sorted(record.groups),
@@ -97,6 +99,8 @@ async def _lender(at: Counter, sent: Form) -> Principal:
     if sent.need("subject_token_type") not in (ACCESS, JWT):
         raise Refusal("invalid_request", "oauth.subject_token", "the subject_token is an access token")
     token = sent.need("subject_token")
+    if token.startswith(SCHEME):
+        raise Refusal("invalid_request", "oauth.lending", "an API key does not lend; sign in, and lend that")
     try:
         return await at.here.identity.by_token(token)
     except IdentityError as error:
@@ -120,7 +124,7 @@ async def _free(at: Counter, lender: Principal, agent: str, groups: frozenset[st
         raise Refusal("invalid_request", "oauth.lending", f"{agent} is somebody's own name; choose another")
 
 
-async def _still(at: Counter, sent: Form, lender: Principal) -> None:
+async def _still(at: Counter, sent: Form, lender: Principal, loan: str) -> None:
     """The lender stands, now that the loan can be found: whoever shuts it out from here on finds it."""
     person = await at.here.store.people.get(lender.subject)
     out = lender.issuer == at.here.tokens.issuer and person is not None and person.disabled is not None
@@ -129,5 +133,6 @@ async def _still(at: Counter, sent: Form, lender: Principal) -> None:
     except IdentityError:
         out = True
     if out:
-        await at.void(owner=lender.id, by=lender.id, reason="the lender was shut out meanwhile")
+        await at.here.store.tokens.revoke(loan, time.time())
+        at.here.revocations.add(loan)
         raise Refusal("invalid_request", "oauth.subject_token", "the token was withdrawn; get a new one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 
@@ -15,6 +16,7 @@ from vedette.issuer.desk import Code
 from vedette.issuer.errors import Refusal
 from vedette.issuer.id_token import id_token
 from vedette.issuer.pkce import proves
+from vedette.issuer.shelf import Full
 from vedette.issuer.texts import digest, fresh
 from vedette.model import Kind
 from vedette.store.grants import Grant
@@ -42,11 +44,22 @@ async def authorization_code(at: Counter, request: Request, sent: Form) -> Answe
     if code is None:
         await _replayed(at, key, "oauth.code_replayed")
         raise Refusal("invalid_grant", "oauth.code", _CODE)
+    grant = _spent(at, key)
     if code.client != name or code.redirect != sent.get("redirect_uri"):
         raise Refusal("invalid_grant", "oauth.code", _CODE)
     if not proves(sent.get("code_verifier"), code.challenge):
         raise Refusal("invalid_grant", "oauth.pkce", "the code_verifier does not fit")
-    return await signed_in(at, code, key, "authorization_code", seconds(sent, ACCESS_SECONDS))
+    return await signed_in(at, code, grant, "authorization_code", seconds(sent, ACCESS_SECONDS))
+
+
+def _spent(at: Counter, key: bytes) -> str:
+    """Remember that a code was used, before anything else is waited for; the id of what will come of it."""
+    grant = secrets.token_urlsafe(12)
+    try:
+        at.desk.spent.put(key, grant, at.now)
+    except Full:
+        raise Refusal("temporarily_unavailable", "oauth.crowded", "too many are signing in") from None
+    return grant
 
 
 async def _replayed(at: Counter, key: bytes, code: str) -> None:
@@ -54,14 +67,16 @@ async def _replayed(at: Counter, key: bytes, code: str) -> None:
     grant = at.desk.spent.get(key, at.now)
     if grant is None:
         return
+    with contextlib.suppress(Full):  # then the grant, if it is there, is ended all the same
+        at.desk.replayed.put(digest(grant), True, at.now)
     await end_grant(at, grant, "its code was used twice")
     raise Refusal("invalid_grant", code, _CODE)
 
 
-async def end_grant(at: Counter, grant: str, reason: str) -> None:
-    """End a sign-in, with every token that came of it."""
+async def end_grant(at: Counter, grant: str, reason: str, *, loans: bool = True) -> None:
+    """End a sign-in, with every token that came of it; without *loans*, what was lent by it goes on."""
     await at.here.store.grants.revoke(grant, time.time())
-    await at.void(grant=grant, by="issuer", reason=reason)
+    await at.void(grant=grant, by="issuer", reason=reason, loans=loans)
 
 
 async def device_code(at: Counter, request: Request, sent: Form) -> Answer:
@@ -83,8 +98,9 @@ async def device_code(at: Counter, request: Request, sent: Form) -> Answer:
     if not device.person:
         raise _quiet(Refusal("authorization_pending", "oauth.device", "nobody has said yes yet"))
     at.desk.devices.take(key, at.now)
+    grant = _spent(at, key)
     code = Code(device.person, name, "", "", device.scope, "", device.at)
-    return await signed_in(at, code, key, "device", seconds(sent, ACCESS_SECONDS))
+    return await signed_in(at, code, grant, "device", seconds(sent, ACCESS_SECONDS))
 
 
 def _quiet(refusal: Refusal) -> Refusal:
@@ -114,16 +130,16 @@ async def refresh_token(at: Counter, request: Request, sent: Form) -> Answer:
     return _answer(at, issued, grant, person, grant.created, new, nonce="")
 
 
-async def signed_in(at: Counter, code: Code, key: bytes, note: str, ttl: float) -> Answer:
-    """The tokens of a new sign-in. *key* is what was used up for it."""
+async def signed_in(at: Counter, code: Code, name: str, note: str, ttl: float) -> Answer:
+    """The tokens of a new sign-in, whose id is *name*."""
     person = await at.here.store.people.get(code.person)
-    if person is None or person.disabled is not None:
+    # A password that was changed since they typed it ends what is under way, too.
+    if person is None or person.disabled is not None or (person.changed or 0.0) > code.at:
         raise Refusal("invalid_grant", "login.disabled", _CODE)
     now = time.time()
     kept = "offline_access" in code.scope.split()
-    grant = Grant(secrets.token_urlsafe(12), person.name, code.client, code.scope, now, now + GRANT_SECONDS)
+    grant = Grant(name, person.name, code.client, code.scope, now, now + GRANT_SECONDS)
     refresh = fresh(REFRESH) if kept else ""
-    at.desk.spent.put(key, grant.id, at.now)
     await at.here.store.grants.add(grant, digest(refresh) if kept else None)
     issued = await _access(at, person, grant, note, ttl)
     return _answer(at, issued, grant, person, code.at, refresh, nonce=code.nonce)
@@ -138,7 +154,9 @@ async def _access(at: Counter, person: Person, grant: Grant, note: str, ttl: flo
     # Who was shut out, lost a group or ended this sign-in meanwhile did so before this could be found.
     now, then = await at.here.store.people.get(person.name), await at.here.store.grants.get(grant.id)
     stands = now is not None and now.disabled is None and now.groups >= person.groups
-    if not stands or then is None or then.revoked is not None:
+    stands = stands and now is not None and now.changed == person.changed
+    replayed = at.desk.replayed.get(digest(grant.id), at.now)
+    if not stands or replayed or then is None or then.revoked is not None:
         await at.void(grant=grant.id, by=principal, reason="the person or the sign-in was changed meanwhile")
         raise Refusal("invalid_grant", "login.disabled", "this sign-in is over; sign in again")
     return issued

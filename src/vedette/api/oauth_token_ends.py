@@ -25,7 +25,8 @@ async def revoke(request: Request, at: At) -> Response:
     """
     Make a token void, by whoever holds it. 200 as well for what is none (RFC 7009 section 2.2).
 
-    A refresh token takes its whole sign-in with it, an access token only itself.
+    A refresh token takes its whole sign-in with it, but for what was lent by it: that has its own end. An
+    access token takes only itself.
     """
 
     async def work() -> Response:
@@ -39,7 +40,7 @@ async def revoke(request: Request, at: At) -> Response:
         if token.startswith(REFRESH):
             grant = await at.here.store.grants.of_refresh(digest(token))
             if grant is not None and grant.client == name:
-                await end_grant(at, grant.id, "signed out")
+                await end_grant(at, grant.id, "signed out", loans=False)
         else:
             await _access(at, sent, token)
         return Response(status_code=200)

@@ -11,15 +11,17 @@ from vedette.trail import events
 
 
 async def void(
-    here: Gateway, *, by: str, reason: str, owner: str = "", grant: str = "", holding: Collection[str] = ()
-) -> bool:
+    here: Gateway, *, by: str, reason: str, owner: str = "", grant: str = "", holding: Collection[str] = (),
+    loans: bool = True,
+) -> bool:  # fmt: skip
     """
-    Make void every token of *owner* or *grant*; with *holding*, only those that carry one of these groups.
+    Make void every token of *owner* or *grant*; with *holding*, only those that carry one of these groups,
+    without *loans*, none that was lent to an agent.
 
     Done whether or not it can be recorded; False where it could not be.
     """
     now, recorded = time.time(), True
-    for row in await here.store.tokens.end(now, owner=owner, grant=grant, holding=holding):
+    for row in await here.store.tokens.end(now, owner=owner, grant=grant, holding=holding, loans=loans):
         record = row.record
         here.revocations.add(record.id)
         if record.expires > now:

@@ -55,9 +55,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A person who has proven who it is, and is asked whether the device is theirs."""
+    """A person who proved who it is (at *at*, Unix seconds), and is asked whether the device is theirs."""
 
     person: str
+    at: float
     device: bytes
     browser: str
 
@@ -77,3 +78,5 @@ class IssuerDesk:
     confirmations: Shelf[Confirmation] = field(default_factory=lambda: Shelf(MAX_CODES, CONFIRM_SECONDS))
     #: Digest of a used code -> the grant that came of it.
     spent: Shelf[str] = field(default_factory=lambda: Shelf(10 * MAX_CODES, SPENT_SECONDS))
+    #: Digests of grants whose code came back, perhaps before the grant itself was written.
+    replayed: Shelf[bool] = field(default_factory=lambda: Shelf(10 * MAX_CODES, SPENT_SECONDS))

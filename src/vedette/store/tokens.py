@@ -71,14 +71,15 @@ class IssuedTokens:
             return (await connection.execute(change)).rowcount == 1
 
     async def end(
-        self, now: float, *, owner: str = "", grant: str = "", holding: Collection[str] = ()
-    ) -> list[TokenRow]:
+        self, now: float, *, owner: str = "", grant: str = "", holding: Collection[str] = (),
+        loans: bool = True,
+    ) -> list[TokenRow]:  # fmt: skip
         """
         Make void every token of a principal, or of one sign-in: those that are ended by this.
 
         *owner* means what hangs on the principal and what an admin issued in its name. With *holding*,
-        only tokens that carry one of these groups. Tokens that have expired are among them for a while:
-        sessions outlive the token that opened them.
+        only tokens that carry one of these groups; without *loans*, none that has an actor. Tokens that
+        have expired are among them for a while: sessions outlive the token that opened them.
         """
         if owner:
             issuer, _, subject = owner.rpartition("#")
@@ -91,6 +92,7 @@ class IssuedTokens:
         async with self._database.writing() as connection:
             found = [_row(row) for row in (await connection.execute(query)).mappings()]
             ended = [row for row in found if not holding or not row.record.groups.isdisjoint(holding)]
+            ended = [row for row in ended if loans or row.record.actor is None]
             ids = [row.record.id for row in ended]
             for at in range(0, len(ids), _AT_ONCE):
                 part = _T.c.id.in_(ids[at : at + _AT_ONCE])
