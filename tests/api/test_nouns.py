@@ -196,7 +196,7 @@ async def test_keys(client: Client, office: Office) -> None:
     assert (await client.ask("admin", "POST", f"/keys/{made['id']}/revoke", json={})).status_code == 200
     answer = await client.get("/api/v1/self", headers={"Authorization": f"Bearer {made['key']}"})
     assert (answer.status_code, answer.json()["code"]) == (401, "identity.revoked")
-    assert kinds(office) == ["key.issued", "config.changed", "key.revoked", "config.changed"]
+    assert kinds(office) == ["key.issued", "config.changed", "key.revoked", "config.changed", "login.refused"]
     first, second = changes(office)
     assert first["after"]["groups"] == ["auditors"]
     assert second["before"] == first["after"]

@@ -17,6 +17,8 @@ hold, nobody's role counts: only the groups that its rule names.
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -26,7 +28,12 @@ from vedette.api.context import Gateway, gateway
 from vedette.api.problems import ProblemError, forbidden
 from vedette.folder import OPERATOR
 from vedette.identity import IdentityError
+from vedette.issuer.backoff import network
+from vedette.issuer.desk import IssuerDesk
 from vedette.model import Kind, Principal
+from vedette.trail import events
+
+log = logging.getLogger(__name__)
 
 Here = Annotated[Gateway, Depends(gateway)]
 
@@ -99,8 +106,26 @@ async def visitor(request: Request, here: Here) -> Visitor:
         principal = await here.identity.by_token(token)
     except IdentityError as error:
         status = 503 if error.code == "identity.unavailable" else 401
+        _note(request, here, error)
         raise ProblemError(status, error.code, error.reason) from None
     return standing(here, principal)
+
+
+def _note(request: Request, here: Gateway, error: IdentityError) -> None:
+    """Put a token that was not good on record, but for a flood's later part."""
+    desk: IssuerDesk = request.app.state.issuer
+    address = request.client.host if request.client is not None else ""
+    if not desk.flood.room(network(address), time.monotonic()):
+        return
+    try:
+        here.journal.record(
+            events.LoginRefused(
+                at=time.time(), how="api", code=error.code, reason=error.reason, address=address
+            )
+        )
+    except OSError:
+        # It is a refusal with or without a record.
+        log.error("a refused token (%s) could not be recorded", error.code)
 
 
 def standing(here: Gateway, principal: Principal) -> Visitor:

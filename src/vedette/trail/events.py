@@ -263,7 +263,10 @@ class TokenIssued(Event):
 
 
 class LoginRefused(Event):
-    """Somebody asked the built-in issuer for a token, or to sign in, and got none. *claimed* is unproven."""
+    """
+    Somebody came with a token that is not good (*how* is ``api``), or asked the built-in issuer for
+    a token or to sign in, and got none. *claimed* is unproven.
+    """
 
     kind: ClassVar[str] = "login.refused"
 
