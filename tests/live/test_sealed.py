@@ -22,7 +22,7 @@ pytestmark = pytest.mark.live
 
 NAMED = {"login": {"user": "by_scram", "password": {"sealed": "appdb"}}}
 DAMAGE = {
-    "a flipped byte": "UPDATE sealed SET box = CAST(x'00' || substr(box, 2) AS BLOB)",
+    "a damaged value": "UPDATE sealed SET box = substr(box, 1, 5) || zeroblob(4) || substr(box, 10)",
     "text for bytes": "UPDATE sealed SET box = 'text', nonce = 'text'",
     "a short nonce": "UPDATE sealed SET nonce = x'00'",
     "nothing in it": "UPDATE sealed SET box = x''",
