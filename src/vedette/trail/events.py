@@ -330,9 +330,10 @@ class ConfigChanged(Event):
     """
     Somebody changed who may come in or what holds here, and this is the difference.
 
-    *by* is the principal's id (``file`` where the configuration file was changed under the gateway),
-    *what* the noun (``token``, ``key``, ``person``, ``account``, ``delegation``, ``credential``,
-    ``policy``, ``signing-key``), *name* which one. *before* None: it was not there; *after* None:
+    *by* is the principal's id (``file`` where the configuration file was changed under the gateway,
+    ``folder`` where a credential was sealed in its folder), *what* the noun (``token``, ``key``, ``person``,
+    ``account``, ``delegation``, ``credential``, ``signing-key``; of the file ``policy``, ``resource``,
+    ``issuer``, ``gateway``), *name* which one. *before* None: it was not there; *after* None:
     it is gone. Only what differs need be given. Secrets, verifiers and tokens never stand here.
     """
 
