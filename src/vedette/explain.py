@@ -6,6 +6,7 @@ from vedette.config import ResourceSettings, Settings
 from vedette.model import Action, Ask, Principal
 from vedette.policy.testing import Explanation
 from vedette.policy.testing import explain as explain_ask
+from vedette.protocols.ssh import actions as ssh
 from vedette.sql.catalog import EMPTY, Catalog, Column, Relation
 from vedette.sql.reading import State, read
 
@@ -21,12 +22,14 @@ def supposed(
     path: tuple[str, ...] = PATH,
 ) -> Action:
     """
-    What *text* would be on *resource*, in a session whose search_path is *path*.
+    What *text* would be on *resource*, in a session whose search_path is *path* (for SSH: as a command).
 
     Without a *catalog*, what is not known is supposed to be an ordinary table that has every
     column that *text* mentions, bare names in the last schema of *path*; functions of the
     database's own stay unknown.
     """
+    if resource.protocol == ssh.PROTOCOL:
+        return ssh.supposed(text, resource.login.user)
     state = State(path, resource.upstream.database, resource.login.user)
     facts = read(text, state, catalog or EMPTY)
     if catalog is None and facts.unresolved:

@@ -41,6 +41,14 @@ def command(text: str, state: State) -> Action:
     )
 
 
+def supposed(text: str, user: str) -> Action:
+    """What *text* would be as a command of somebody who sends no environment. Raises nothing."""
+    try:
+        return command(text, state(user, {}))
+    except Unreadable as no:
+        return Action(PROTOCOL, "exec", text, (Touch(Effect.UNKNOWN),), state=state(user, {}), reason=str(no))
+
+
 def other(kind: str, text: str, touches: tuple[Touch, ...] = (), state: State = ()) -> Action:
     """Anything that is not a command: what it is cannot be read further."""
     reason = "" if touches else f"what a {kind} does cannot be read"
