@@ -72,7 +72,8 @@ class House:
         return [entry.body for entry in read(self.app.journal.folder) if entry.kind == kind]
 
     def refusals(self) -> list[str]:
-        return [body["code"] for body in self.journal("login.refused")]
+        """The issuer's own; a bad token shown to the API is on record as well."""
+        return [body["code"] for body in self.journal("login.refused") if body["how"] != "api"]
 
 
 _known: list[str] = []
