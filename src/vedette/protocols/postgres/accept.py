@@ -85,8 +85,8 @@ class Door:
     else, except from this machine.
     *issuer* and *scope* are shown to OAUTHBEARER callers that have no token.
     *key_issuer* is the issuer in the principals of API keys, *revoked* answers for a
-    credential's id, *used* is told of a key that was proven, and *is_key* tells a key's name by its form. *deadline* is in
-    seconds, *clock* gives Unix time in seconds.
+    credential's id, *used* is told of a key that was proven, and *is_key* tells a key's
+    name by its form. *deadline* is in seconds, *clock* gives Unix time in seconds.
     """
 
     knows: Callable[[str], bool]
