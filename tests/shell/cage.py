@@ -41,7 +41,7 @@ printf '127.0.0.1 localhost\n' > etc/hosts
 printf 'PRIVATE-KEY\n' | tee root/.ssh/id_rsa > home/ada/.ssh/id_rsa
 printf 'ssh-ed25519 AAAA ada\n' | tee root/.ssh/authorized_keys > home/ada/.ssh/authorized_keys
 printf 'line one\nline two\n' | tee root/notes root/a.txt root/b.txt srv/app/main.py srv/app/build/out > var/log/app.log
-printf 'disk\n' > dev/sda
+truncate -s 8M dev/sda; mkswap dev/sda > old/mkswap 2>&1; rm old/mkswap
 for each in null zero urandom; do
   : > "dev/$each"; mount --bind "/dev/$each" "dev/$each"; mount -o remount,bind,ro,nosuid,noexec "dev/$each"
 done
