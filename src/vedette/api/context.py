@@ -73,7 +73,8 @@ class Gateway(Protocol):
     """One running gateway.
 
     *reload* (*by* the principal who asks for it) raises nothing for a file that does not load:
-    *settings* then stay as they were, and the journal says why. It returns, in words, what takes effect only after a restart.
+    *settings* then stay as they were, and the journal says why. It returns, in words, what takes
+    effect only after a restart.
     OSError: the change could not be recorded, and was not made.
 
     *review* is called after every change of people, accounts or keys that may take something from
