@@ -450,3 +450,12 @@ def test_copy_data_that_no_copy_began_ends_the_session():
     with pytest.raises(ProtocolError, match="without beginning a COPY"):
         talk.server_says(data(b"123-45-6789"))
     assert b"6789" not in talk.down
+
+
+@pytest.mark.parametrize("tag", [b"S", b"H", b"X", b"c"])
+def test_a_message_that_holds_nothing_smuggles_nothing(tag):
+    """Found by the fuzzer: a Sync with a body went up as it was."""
+    dialogue = Dialogue()
+    with pytest.raises(ProtocolError, match="nothing reads"):
+        dialogue.caller_says(m.message(tag, b"DROP TABLE customers\0"))
+    assert dialogue.up == b""

@@ -46,6 +46,10 @@ _LEAVES_MEANING = frozenset(
 )
 
 
+# CopyDone, Flush, Sync and Terminate hold nothing (PostgreSQL manual, "Message Formats").
+_BARE = b"cHSX"
+
+
 class Requests:
     """The caller's half of a relay."""
 
@@ -90,6 +94,8 @@ class Requests:
             (length,) = read_u32(data, at + 1)
             if length < 4:
                 raise ProtocolError(f"a message of type {chr(tag)!r} claims {length} bytes")
+            if length > 4 and tag in _BARE:
+                raise ProtocolError(f"a message of type {chr(tag)!r} holds bytes that nothing reads")
             end = at + 1 + length
             if tag == _COPY_DATA:
                 at = yield from self._copy_data(data, at, end)
