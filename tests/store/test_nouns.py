@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from vedette.credentials.sealed import Sealed
+from vedette.identity.errors import IdentityError
 from vedette.identity.keys import create
-from vedette.identity.tokens import TokenRecord
+from vedette.identity.signing import SigningKeys
+from vedette.identity.tokens import TokenRecord, Tokens
 from vedette.model import Kind
 from vedette.store import StoreError
 from vedette.store.tokens import Revocations
@@ -53,7 +55,25 @@ async def test_a_token_is_revoked_once(store):
     assert not await store.tokens.revoke("other", NOW)
     assert (await store.tokens.get("jti-1")).revoked == NOW
     assert await store.tokens.revoked(NOW) == {"jti-1"}
-    assert await store.tokens.revoked(NOW + 600) == frozenset()
+    # A token counts for a little longer than it says, and its sessions for much longer: it stays void.
+    for later in (600, 601, 629, 30 * 86400):
+        assert await store.tokens.revoked(NOW + later) == {"jti-1"}
+
+
+@pytest.mark.parametrize("later", [10, 58, 60, 61, 75, 89])
+async def test_a_revoked_token_never_counts_again_though_clocks_may_differ(store, later):
+    at = [NOW]
+    void = Revocations(store.tokens, now=lambda: at[0], clock=Time())
+    await void.refresh()
+    tokens = Tokens(SigningKeys.generate(NOW), is_revoked=void.is_revoked)
+    issued = tokens.issue("bot", Kind.AGENT, ["a"], 60, now=NOW)
+    await store.tokens.add(issued.record)
+    await store.tokens.revoke(issued.record.id, NOW + 5)
+    at[0] = NOW + later
+    await void.refresh()
+    with pytest.raises(IdentityError) as no:
+        tokens.verify(issued.text, NOW + later)
+    assert no.value.code == "identity.revoked"
 
 
 async def test_old_records_can_be_forgotten(store):
