@@ -141,6 +141,8 @@ async def test_two_questions_on_one_connection_are_two(stand: Stand) -> None:
     async with caller(stand) as connection:
         first = await connection.create_process("echo please one")
         await pending(stand)
+        # What nobody reads must not hide that the channel is closed behind it.
+        first.stdin.write("x" * 100_000)
         second = asyncio.create_task(connection.run("echo please two"))
         await pending(stand, 2)
         assert (await connection.run("echo between")).stdout == "between\n"
