@@ -58,7 +58,7 @@ def _changes(running: Gateway) -> list[dict[str, Any]]:
     """What the gateway noticed of its folder, once it has."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        found = [e.body for e in read(running.data / "journal") if e.kind == "config.changed"]
+        found = [e.body for e in read(running.data / "journal") if e.body.get("what") == "credential"]
         if found:
             return found
     raise TimeoutError("nothing was noticed")
