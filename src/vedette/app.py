@@ -254,6 +254,11 @@ class App:
             shared, found, self.settings, self.identity, self.ssh_authority, self.folder.keys
         )
 
+    @property
+    def ssh_host_keys(self) -> tuple[str, ...]:
+        """The gateway's own host keys as OpenSSH writes them; none where nothing speaks SSH here."""
+        return (self.ssh.host_line,) if self.ssh is not None else ()
+
     def policy_for(self, principal: Principal, resource: Resource) -> SessionPolicy:
         """What the policies in force now say for this principal there."""
         return self.settings.policies.for_session(principal, resource)

@@ -28,6 +28,7 @@ async def test_a_key_is_certified_on_record(client: Client, office: Office) -> N
     principal = office.ssh_authority.principal(blob, time.time())
     assert (principal.subject, principal.groups) == ("bot", {"ai-agents"})
     assert made["expires"] - made["begins"] == 360
+    assert made["host_keys"] == ["ssh-ed25519 AAAA"]
     (record,) = [each.body for each in read(office.journal.folder) if each.kind == "certificate.issued"]
     assert record["certificate"] == made["serial"]
     assert record["key"] == made["fingerprint"]

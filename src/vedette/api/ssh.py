@@ -26,7 +26,11 @@ class Wish(BaseModel):
 
 
 class Certificate(BaseModel):
-    """*certificate* is the line for a ``-cert.pub`` file; *begins* and *expires* in Unix seconds."""
+    """
+    *certificate* is the line for a ``-cert.pub`` file; *begins* and *expires* in Unix seconds.
+
+    *host_keys* are the gateway's own, for the caller's ``known_hosts``.
+    """
 
     certificate: str
     serial: str
@@ -34,6 +38,7 @@ class Certificate(BaseModel):
     fingerprint: str
     begins: int
     expires: int
+    host_keys: list[str]
 
 
 @router.post("/certificate", status_code=201)
@@ -52,7 +57,7 @@ async def certify_key(who: Anybody, here: Here, wish: Wish) -> Certificate:
     )  # fmt: skip
     return Certificate(
         certificate=made.text, serial=str(made.serial), key_id=made.key_id, fingerprint=made.fingerprint,
-        begins=made.begins, expires=made.expires,
+        begins=made.begins, expires=made.expires, host_keys=list(here.ssh_host_keys),
     )  # fmt: skip
 
 

@@ -92,6 +92,8 @@ class NoRevocations:
 class OfflineGateway:
     """Implements ``vedette.api.Gateway`` over a data folder that no gateway works on."""
 
+    ssh_host_keys: tuple[str, ...] = ()
+
     def __init__(self, settings: Settings, store: Store, revoked: frozenset[str]) -> None:
         self.settings = settings
         self.store = store
