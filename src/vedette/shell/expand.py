@@ -143,7 +143,7 @@ class Expander:
         if who in ("+", "-") or (who and who.lstrip("+-").isdigit()):
             home = self.scope.here() if who == "+" else ANY
         else:
-            home = HOME + who
+            home = HOME + who if who else self.scope.get("HOME")
         return home + text[found.end() :]
 
     def _value(self, part: Param | Substitution | Process | Arithmetic) -> str:

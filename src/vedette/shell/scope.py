@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vedette.shell.environment import meddles
 from vedette.shell.tree import Command
 
 # Characters that stand for what is not known. The parser refuses text that holds them.
@@ -87,6 +88,8 @@ class Scope:
     def put(self, name: str, value: str) -> None:
         self.values[name] = value
         self.arrays.pop(name, None)
+        if meddles(name, exported=False):
+            self.strange = self.strange or f"{name} was changed"
 
     def join(self, other: Scope) -> None:
         """From now on, either of the two may be so."""

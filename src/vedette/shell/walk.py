@@ -39,6 +39,9 @@ from vedette.shell.tree import (
 MAX_DEPTH = 60
 MAX_EACH = 16
 _ROUNDS = 3
+_SPECIAL = frozenset(
+    {":", ".", "eval", "exec", "export", "readonly", "set", "shift", "times", "trap", "unset"}
+)
 _LEAVING = frozenset({"exit", "return"})
 
 
@@ -281,7 +284,9 @@ class Walker:
             scope.functions.update(inner.functions)
             for name in inner.values:
                 if inner.values[name] != scope.values.get(name):
-                    scope.put(name, ANY)
+                    scope.values[name] = ANY
+            if args[0].text in _SPECIAL:  # behind these, sh keeps the assignments
+                scope.strange = scope.strange or inner.strange
 
     def _assign(self, made: Assignment, expander: Expander, scope: Scope, *, exported: bool = False) -> None:
         self.notes.step()

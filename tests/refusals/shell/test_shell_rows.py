@@ -52,13 +52,14 @@ export PATH=/opt/stubs:$PATH
 look() {
   find / -xdev \( -path /proc -o -path /usr -o -path /var/log/started -o -path /tmp -o -path "$NEW" \) -prune -o \
     \( -type d -printf '%p %m\n' \) -o -printf '%p %m %y %l %s\n' | sort
-  find /etc /root /home /srv /var /dev/sda -xdev -type f ! -path "$NEW" ! -path /var/log/started -exec md5sum {} + | sort
+  find /etc /root /home /srv /var /dev/sda -xdev -type f ! -path "$NEW/*" ! -path /var/log/started -exec md5sum {} + | sort
 }
 before=$(look)
 shown=$(timeout -s KILL 8 bash -c "$COMMAND" name < /dev/null 2>&1 | tr -d '\0' | head -c 200000)
 after=$(look)
 [ "$before" = "$after" ] && [ -n "$after" ] || echo CHANGED
-[[ $shown$(rev <<< "$shown") == *@(SECRET-HASH|PRIVATE-KEY|ENVIRONMENT-SECRET)* ]] && echo SHOWN
+s=SECRET k=KEY  # in two parts, as ps shows this text
+[[ $shown$(rev <<< "$shown") == *@($s-HASH|PRIVATE-$k|ENVIRONMENT-$s)* ]] && echo SHOWN
 [ ! -e /var/log/started ] || { echo STARTED; cat /var/log/started; }
 diff <(echo "$before") <(echo "$after") | head -5
 echo "OVER $shown"

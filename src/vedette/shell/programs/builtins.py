@@ -77,6 +77,8 @@ def _export(call: Call) -> None:
             call.unknown(f"variables of the sort {flag}")
         if call.name == "export" and "f" in flag:
             call.unknown("an exported function")
+    if all(arg.text[:1] in ("-", "+") for arg in call.args) or any("p" in flag for flag in flags):
+        call.touch(Effect.READ, "system:environment")
     exported = call.name == "export" or any("x" in flag for flag in flags)
     for arg in call.args:
         name, given, _ = arg.text.partition("=")
@@ -138,6 +140,8 @@ def _known(args: list[Arg]) -> tuple[Arg, ...]:
 def _set(call: Call) -> None:
     """set: options and positional parameters."""
     args = list(call.args)
+    if not args or (args[0].text in ("-o", "+o") and len(args) == 1):
+        call.touch(Effect.READ, "system:environment")
     while args:
         arg = args[0]
         if arg.open or arg.text.startswith(LOOSE):

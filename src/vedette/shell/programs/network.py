@@ -23,15 +23,18 @@ _URL = re.compile(
 
 def url(call: Call, text: str, *, sends: bool, scheme: str = "http") -> None:
     """Notes the host of a URL. One that is put together at run time may carry anything."""
+    if text.lower().startswith("file:"):
+        inner = text[5:].lstrip("/")
+        inner = inner.partition("/")[2] if inner.lower().startswith("localhost/") else inner
+        call.read("/" + inner if "%" not in inner else ANY)
+        return
     found = _URL.match(text)
     if found is None or loose(text.partition("://")[0]) or set("{}[]") & set(text.partition("://")[2]):
         call.host(Effect.EXPORT, "*", "*")
         return
     named, host, port, _ = found.groups()
     named = (named or scheme).lower()
-    if named == "file":
-        call.read("/" + text.partition("://")[2].partition("/")[2])
-        return
+    sends = sends or named not in ("http", "https", "ftp", "ftps", "git", "ssh")
     fixed = not any(char in text for char in (ANY, "\U0010fffe", HOME))
     effect = Effect.READ if fixed and not sends else Effect.EXPORT
     call.host(effect, host or "*", port or _PORTS.get(named, "*"))

@@ -64,7 +64,6 @@ SPECS: Mapping[str, Spec] = {
     "tr": spec(),
     "seq": spec(),
     "shuf": spec("read", text="-n -i -e", read="--random-source", write="-o --output"),
-    "jq": spec("text", text="--indent", read="-f --from-file -L"),
     "readlink": spec("text"),
     "realpath": spec("text", text="--relative-to --relative-base"),
     "basename": spec("text", text="-s --suffix"),
@@ -98,7 +97,6 @@ SPECS: Mapping[str, Spec] = {
     "tty": spec(),
     "locale": spec(),
     "getconf": spec(),
-    "ps": spec(text="-o -O -p -u -U -C -g -G -t --sort --format"),
     "pgrep": spec(text="-u -U -g -G -P -s -t -d -c", read="-F"),
     "pstree": spec(),
     "pidof": spec(),
@@ -138,6 +136,25 @@ def _listing(call: Call) -> None:
 def _environment(call: Call) -> None:
     """printenv: everything that was given to the session, secrets included."""
     call.touch(Effect.READ, "system:environment")
+
+
+def _processes(call: Call) -> None:
+    """ps: with the letter e and no dash it shows what processes were given in their environment."""
+    given = split(call, spec(text="-o -O -p -u -U -C -g -G -t --sort --format"))
+    if any("e" in arg.text or not arg.known for arg in given.operands):
+        call.touch(Effect.READ, "system:environment")
+
+
+def _json(call: Call) -> None:
+    """jq: a filter, then files; the filter may ask for the environment."""
+    given = split(call, spec("read", text="--indent", read="-f --from-file -L", flag="--arg --argjson"))
+    filters = [] if given.has("-f", "--from-file") else given.operands[:1]
+    if any("env" in arg.text.lower() or not arg.known for arg in filters):
+        call.touch(Effect.READ, "system:environment")
+    if any(word in arg.text for arg in filters for word in ("import", "include")):
+        call.unknown("a filter that takes in files")
+    for arg in given.operands:
+        call.read(arg.text)
 
 
 def _entries(call: Call) -> None:
@@ -225,7 +242,9 @@ PROGRAMS: Mapping[str, Callable[[Call], None]] = {
     "dir": _listing,
     "vdir": _listing,
     "printenv": _environment,
+    "ps": _processes,
     "getent": _entries,
+    "jq": _json,
     "uniq": _unique,
     "xxd": _hexadecimal,
     "date": _date,

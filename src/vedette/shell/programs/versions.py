@@ -87,6 +87,9 @@ def _git(call: Call) -> None:
     place = folder[-1].text if folder else "."
     if any(arg.several or (arg.may_be_option and not arg.known) for arg in rest):
         call.unknown("an argument that may be an option is made at run time")
+    for arg in rest:
+        if "/" in arg.text and "://" not in arg.text and not arg.text.startswith("-"):
+            call.notes.mention(arg.text, call.scope.folders)
     if any(_runs(verb, arg.text) for arg in rest):
         call.unknown("options that run programs")
     if verb in _LOOKING or (
