@@ -204,11 +204,12 @@ class Revocations:
     async def run(self) -> None:
         """Refresh for ever; ends by being cancelled."""
         while True:
+            # Before, not after: a look that is asked for meanwhile is one of its own.
+            self._soon.clear()
             try:
                 await self.refresh()
             except StoreError as error:
                 log.error("which tokens are revoked cannot be read: %s", error)
-            self._soon.clear()
             try:
                 async with asyncio.timeout(self._pause):
                     await self._soon.wait()
