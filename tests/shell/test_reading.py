@@ -213,6 +213,7 @@ ls;;
 x=(a [1]=b)
 s0[ x ]
 echo {a,b
+x=ls; xa=rm; $x{a,} y
 shopt -s extglob
 set -a
 enable -n echo

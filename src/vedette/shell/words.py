@@ -150,6 +150,9 @@ class Words:
         if text.startswith("$[", at) or text.startswith("$\\\n", at):
             raise Unreadable("$[ ] or a line continued behind $")
         if name := _NAME.match(text, at + 1):
+            if not quoted and text.startswith("{", name.end()):
+                # Braces come first: $x{1,2} is $x1 and $x2.
+                raise Unreadable("a brace behind the name of a parameter")
             parts.append(Param(name[0], quoted))
             return name.end()
         if text[at + 1 : at + 2] in _SPECIAL and at + 1 < len(text):
