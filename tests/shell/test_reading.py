@@ -214,6 +214,7 @@ x=(a [1]=b)
 s0[ x ]
 echo {a,b
 x=ls; xa=rm; $x{a,} y
+echo $${a,b}
 shopt -s extglob
 set -a
 enable -n echo

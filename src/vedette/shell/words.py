@@ -156,6 +156,8 @@ class Words:
             parts.append(Param(name[0], quoted))
             return name.end()
         if text[at + 1 : at + 2] in _SPECIAL and at + 1 < len(text):
+            if not quoted and text.startswith("{", at + 2):
+                raise Unreadable("a brace behind the name of a parameter")
             parts.append(Param(text[at + 1], quoted))
             return at + 2
         parts.append(Lit("$", True))
