@@ -150,6 +150,8 @@ class Words:
         if text.startswith("$[", at) or text.startswith("$\\\n", at):
             raise Unreadable("$[ ] or a line continued behind $")
         if name := _NAME.match(text, at + 1):
+            if text.startswith("\\\n", name.end()):
+                raise Unreadable("a line continued inside a name")
             if not quoted and text.startswith("{", name.end()):
                 # Braces come first: $x{1,2} is $x1 and $x2.
                 raise Unreadable("a brace behind the name of a parameter")
