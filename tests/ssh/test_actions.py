@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vedette.config import load
 from vedette.explain import explain
@@ -25,6 +26,9 @@ policies:
       - allow: {effects: [read]}
 """
 AGENT = Principal("bot", Kind.AGENT)
+METADATA: list[str] = yaml.safe_load(
+    (Path(__file__).parents[1] / "refusals" / "addresses_must_stop.yaml").read_text()
+)
 
 
 def test_commands_are_explained_as_commands(tmp_path: Path) -> None:
@@ -62,14 +66,27 @@ def test_what_is_approved_is_bound_to_login_and_environment() -> None:
 
 @pytest.mark.parametrize(
     ("host", "name"),
-    [("DB.Internal.", "host:db.internal:1"), ("::1", "host:::1:1"), ("10.0.0.1", "host:10.0.0.1:1")],
+    [
+        ("DB.Internal.", "host:db.internal:1"),
+        ("db..", "host:db:1"),
+        ("::1", "host:::1:1"),
+        ("0:0::0001", "host:::1:1"),
+        ("10.0.0.1", "host:10.0.0.1:1"),
+        *((spelling, "host:169.254.169.254:1") for spelling in METADATA),
+    ],
 )
 def test_where_a_forward_leads(host: str, name: str) -> None:
     assert actions.forward(host, 1, "u").touches == (Touch(Effect.EXPORT, name),)
 
 
 @pytest.mark.parametrize(
-    ("host", "port"), [("a b", 1), ("", 1), ("a/b", 1), ("a", 0), ("a", 65536), ("é", 1), ("a\n", 1)]
+    ("host", "port"),
+    [
+        *((host, 1) for host in ("a b", "", "a/b", "é", "a\n", ".", "::g", "a:1")),
+        *((host, 1) for host in ("08.1", "256.1.1.1", "4294967296", "1.2.3.4.5", "db.0x")),
+        ("a", 0),
+        ("a", 65536),
+    ],
 )
 def test_where_none_leads(host: str, port: int) -> None:
     with pytest.raises(actions.Unreadable):

@@ -87,13 +87,15 @@ async def test_a_forward_that_a_rule_allows(server: sshd.Sshd, tmp_path: Path, e
         assert closed["bytes_up"] == closed["bytes_down"] == 300_000
 
 
-@pytest.mark.parametrize("place", ["localhost", "127.0.0.1.", "0x7f.1", LOOPBACK])
+@pytest.mark.parametrize(
+    "place", ["localhost", "127.0.0.1.", "0x7f.1", "2130706433", "::ffff:7f00:1", LOOPBACK]
+)
 async def test_a_forward_that_no_rule_allows(
     server: sshd.Sshd, tmp_path: Path, echo: Echo, place: str
 ) -> None:
     rules = policy({"allow": to(echo.port)}, {"deny": to(echo.port + 1)})
     async with standing(tmp_path, [Host(server)], [rules]) as stand, caller(stand) as connection:
-        port = echo.port + 1 if place in (LOOPBACK, "127.0.0.1.") else echo.port
+        port = echo.port if place == "localhost" else echo.port + 1
         with pytest.raises(asyncssh.ChannelOpenError, match=r"policy\.(denied|default)"):
             await connection.open_connection(place, port)
         assert echo.visits == 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vedette.model import Effect
+from vedette.shell.hosts import canonical
 from vedette.shell.notes import Notes, shown
 from vedette.shell.scope import Arg, Scope, loose
 
@@ -57,8 +58,7 @@ class Call:
         name = shown(host).strip("[]").lower().rstrip(".")
         if not _HOST.match(name):
             name = "*"
-        if re.fullmatch(r"[0-9.]+|0x[0-9a-f.x]+", name):
-            name = _address(name)
+        name = canonical(name) or name
         port = port if port.isdigit() and len(port) < 6 else "*"
         self.notes.hosts[f"{name}:{port}"] = None
         self.notes.touch(effect, f"host:{name}:{port}")
@@ -75,22 +75,3 @@ class Call:
         if fresh:
             scope = Scope(folders=self.scope.folders, strange=self.scope.strange, inside=self.scope.inside)
         self.runs.script(text, scope, args)
-
-
-def _address(text: str) -> str:
-    """An address in the usual four parts, however it is written. Source: inet_aton(3)."""
-    try:
-        parts = [
-            int(part, 16 if part[:2] == "0x" else 8 if part[:1] == "0" else 10) for part in text.split(".")
-        ]
-    except ValueError:
-        return text
-    if not 1 <= len(parts) <= 4 or any(part > 255 for part in parts[:-1]):
-        return text
-    last = parts[-1]
-    if last >= 1 << 8 * (5 - len(parts)):
-        return text
-    value = last
-    for place, part in enumerate(parts[:-1]):
-        value |= part << 8 * (3 - place)
-    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))

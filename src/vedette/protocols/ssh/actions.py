@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from vedette.model import Action, Effect, Touch
+from vedette.shell.hosts import canonical
 from vedette.shell.reading import read
 
 PROTOCOL = "ssh"
@@ -61,16 +62,24 @@ def files(user: str) -> Action:
     return Action(PROTOCOL, "subsystem", "sftp", touches, state=state(user, {}))
 
 
+def destination(host: str) -> str:
+    """What is judged as *host*, and then dialled, to the letter. Raises Unreadable."""
+    name = canonical(host) if _HOST.fullmatch(host.lower()) else None
+    if not name:
+        raise Unreadable("this is no host name or address")
+    return name
+
+
 def forward(host: str, port: int, user: str) -> Action:
     """
-    A connection from the host to somewhere else, whose bytes nobody reads.
+    A connection from the host to *host* in its `canonical` form, whose bytes nobody reads.
 
     Raises:
         Unreadable: no name or address that a rule could speak of.
     """
-    name = host.lower().removesuffix(".")
-    if not _HOST.fullmatch(name) or not 0 < port <= 65535:
-        raise Unreadable("this is no host name or address, or no port")
+    name = destination(host)
+    if not 0 < port <= 65535:
+        raise Unreadable("this is no port")
     touches = (Touch(Effect.EXPORT, f"host:{name}:{port}"),)
     return Action(PROTOCOL, "forward", f"{name}:{port}", touches, state=state(user, {}))
 

@@ -182,7 +182,7 @@ class Session:
         """A connection from the host to *host*, where policy lets it. Raises ChannelOpenError."""
         await self._reached(self._begun.wait())
         try:
-            action = actions.forward(host, port, self._login)
+            action, name = actions.forward(host, port, self._login), actions.destination(host)
         except actions.Unreadable:
             raise self.refused("forward", f"{host}:{port}") from None
         if self._tunnels >= MAX_CHANNELS:
@@ -190,7 +190,7 @@ class Session:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, reason)
         self._tunnels += 1
         try:
-            return await self._tunnel(action, host, port)
+            return await self._tunnel(action, name, port)
         except BaseException:
             self._tunnels -= 1
             raise
