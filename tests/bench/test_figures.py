@@ -39,8 +39,9 @@ def test_this_process_uses_memory_and_belongs_to_its_own_family() -> None:
     assert accounting.cpu(os.getpid()).own > 0
 
 
-def test_every_figure_of_the_issue_has_a_case() -> None:
+def test_every_figure_has_a_case() -> None:
     assert set(cases.CASES) == {
         *("simple", "extended", "prepared", "tls", "delay"),
         *("rows", "sessions", "idle", "slow", "neighbours"),
+        *("identity", "logins"),
     }
