@@ -51,7 +51,8 @@ class Principal:
     *credential* names the token or key that proved it (its id, never the
     secret); *expires* is Unix time in seconds, None for "does not".
     *actor* is on whose behalf, where the token says so. *resources* are the only
-    ones that what it shows is good for, None for any that policy permits.
+    ones that what it shows is good for, None for any that policy permits. *owner* is
+    the id of the person who answers for the key or account, empty where there is none.
     """
 
     subject: str
@@ -63,6 +64,7 @@ class Principal:
     credential: str = ""
     expires: float | None = None
     resources: frozenset[str] | None = None
+    owner: str = ""
 
     @property
     def id(self) -> str:

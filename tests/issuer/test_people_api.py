@@ -236,3 +236,16 @@ def test_old_keys_go_once_their_last_token_is_over(tmp_path: Any) -> None:
     # It stopped signing on day 10, and no token lives 31 days.
     assert fourth.find(first) is None
     assert fourth.find(second.signer.id) is not None
+
+
+async def test_what_an_owner_answers_for_says_so(home: House, admin: Admin) -> None:
+    """By that, nobody approves what their own key or account asks for."""
+    await home.person("anna")
+    key = (await admin.post("/keys", name="k", subject="bot", owner="anna")).json()["key"]
+    made = (await admin.post("/accounts", name="robot", owner="anna")).json()
+    form = {"grant_type": "client_credentials", "client_id": "robot", "client_secret": made["secret"]}
+    token = (await home.token(**form)).json()["access_token"]
+    issued = (await admin.post("/tokens", subject="robot")).json()["token"]
+    other = (await admin.post("/tokens", subject="nobodys")).json()["token"]
+    owners = [(await home.app.identity.by_token(each)).owner for each in (key, token, issued, other)]
+    assert owners == ["vedette#anna", "vedette#anna", "vedette#anna", ""]

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import vedette
-from vedette.approvals import Desk
+from vedette.approvals import Desk, NotAllowed
 from vedette.journal import Journal, JournalKeys
 from vedette.journal.errors import JournalDamaged
 from vedette.journal.segments import segments
@@ -255,3 +256,24 @@ async def test_holds_come_back_from_the_journal(store, journal, tmp_path):
     assert isinstance(await Desk(again.holds, journal.record).ticket(ask, hold, "p"), Allow)
     await again.close()
     await empty.close()
+
+
+async def test_who_answers_for_a_key_is_made_anew_as_well(store, journal, tmp_path):
+    """Nobody approves what their own key asked for, restored or not."""
+    desk = Desk(store.holds, journal.record)
+    hold = Hold("ask-first", "why", frozenset({"dba"}), count=2, mode="ticket")
+    asker = Principal("dog", Kind.AGENT, owner="vedette#dora")
+    await desk.ticket(Ask(asker, APPDB, READ, "s1"), hold, "p")
+    (row,) = await desk.pending()
+    await desk.decide(row.id, Principal("cat", Kind.PERSON, frozenset({"dba"}), owner="vedette#bob"), True)
+    await desk.close()
+    again = await Store.open(tmp_path / "again.db")
+    assert await restore_holds(again.holds, journal.folder) == 1
+    assert await again.holds.get(row.id) == replace(await store.holds.get(row.id), boot="restored")
+    later = Desk(again.holds, journal.record)
+    for by, code in (("dora", "approval.requester"), ("bob", "approval.twice")):
+        with pytest.raises(NotAllowed) as caught:
+            await later.decide(row.id, Principal(by, Kind.PERSON, frozenset({"dba"})), True)
+        assert caught.value.code == code
+    await later.close()
+    await again.close()

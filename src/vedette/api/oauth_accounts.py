@@ -24,6 +24,7 @@ async def client_credentials(at: Counter, request: Request, sent: Form) -> Answe
     issued = await at.mint(
         account.name, account.kind, account.groups, ttl=seconds(sent, ACCESS_SECONDS), by=principal,
         note="client_credentials", owner=principal, client=account.name, scope=asked,
+        behind=at.principal(account.owner) if account.owner else "",
     )  # fmt: skip
     now = await at.here.store.accounts.get(account.name)
     if now is None or now.disabled is not None or now.changed != account.changed:

@@ -101,7 +101,7 @@ class Counter:
     async def mint(
         self, subject: str, kind: Kind, groups: Iterable[str], *, ttl: float, by: str, note: str, owner: str,
         client: str, actor: str | None = None, email: str | None = None, scope: str = "", grant: str = "",
-        resources: Iterable[str] | None = None,
+        resources: Iterable[str] | None = None, parent: str = "", behind: str = "",
     ) -> Issued:  # fmt: skip
         """
         A gateway token, on record before it is given out. Look again afterwards whether *owner* still stands.
@@ -112,7 +112,7 @@ class Counter:
         try:
             issued = self.here.tokens.issue(
                 subject, kind, groups, ttl, actor, now=now, email=email, resources=resources, client=client,
-                scope=scope, owner=owner, grant=grant,
+                scope=scope, owner=owner, grant=grant, parent=parent, behind=behind,
             )  # fmt: skip
         except ValueError as error:
             raise Refusal("invalid_request", "oauth.request", str(error)) from None

@@ -108,10 +108,13 @@ async def issue_token(who: Admin, here: Here, wish: Wish) -> NewToken:
     if wrong is not None:
         raise wrong
     now = time.time()
+    account = await here.store.accounts.get(wish.subject)
+    owner = account.owner if account is not None else ""
     try:
         issued = here.tokens.issue(
-            wish.subject, wish.kind, wish.groups, wish.ttl, wish.actor, now=now, email=wish.email
-        )
+            wish.subject, wish.kind, wish.groups, wish.ttl, wish.actor, now=now, email=wish.email,
+            behind=f"{here.tokens.issuer}#{owner}" if owner else "",
+        )  # fmt: skip
     except ValueError as error:
         raise ProblemError(422, "request.invalid", str(error)) from None
     record = issued.record

@@ -127,7 +127,7 @@ class Desk:
                 await change.close("expired")
             else:
                 quorum.check(row, by)
-                said = DecisionRow(by.id, by.subject, by.email or "", approve, reason, self._now())
+                said = DecisionRow(by.id, by.subject, by.email or "", approve, reason, self._now(), by.owner)
                 status = quorum.outcome(row, (*row.decisions, said))
                 expires = row.expires
                 if status == "approved":
@@ -260,7 +260,8 @@ class Desk:
         return HoldRow(
             id=name, created=at, expires=at + hold.patience, patience=hold.patience, session=ask.session,
             principal=principal.id, kind=principal.kind.value, groups=tuple(sorted(principal.groups)),
-            email=principal.email or "", actor=principal.actor or "", resource=ask.resource.name,
+            email=principal.email or "", actor=principal.actor or "", owner=principal.owner,
+            resource=ask.resource.name,
             protocol=action.protocol, form=action.kind, text=text, parameters=parameters, state=action.state,
             touches=tuple((it.effect.value, it.object, it.resolved, it.implied) for it in action.touches),
             rule=hold.rule, reason=hold.reason, approvers=tuple(sorted(hold.approvers)),

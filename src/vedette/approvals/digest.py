@@ -11,7 +11,7 @@ import json
 
 from vedette.model import Ask, Hold
 
-VERSION = "vedette.approval.2"
+VERSION = "vedette.approval.3"
 
 
 def digest(ask: Ask, policy: str) -> str:
@@ -31,6 +31,7 @@ def digest(ask: Ask, policy: str) -> str:
             ask.principal.issuer,
             ask.principal.subject,
             ask.principal.actor,
+            ask.principal.owner,
             ask.resource.name,
             ask.resource.at,
             action.protocol,

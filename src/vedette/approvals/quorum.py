@@ -30,7 +30,8 @@ def check(hold: HoldRow, by: Principal) -> None:
 
     The requester is known by issuer and subject, but also by subject alone and by e-mail, so
     that nobody approves their own action by logging in another way; the same holds for
-    the one on whose behalf it is. Where no group may approve, nobody can.
+    the one on whose behalf it is, and for the owner of the key or account that asked or
+    that would decide. Where no group may approve, nobody can.
     """
     if by.kind is not Kind.PERSON:
         raise NotAllowed("approval.person", "only a person can decide this")
@@ -53,17 +54,20 @@ def outcome(hold: HoldRow, decisions: Iterable[DecisionRow]) -> Status:
 
 
 def _names(by: Principal) -> frozenset[str]:
-    return frozenset(name.casefold() for name in (by.id, by.subject, by.email) if name)
+    """All that whoever decides may be known by, itself and the people behind it."""
+    names = (by.id, by.subject, by.email, by.actor, by.owner, by.owner.partition("#")[2])
+    return frozenset(name.casefold() for name in names if name)
 
 
 def _is_requester(hold: HoldRow, by: Principal) -> bool:
-    asked = (hold.principal, hold.email, hold.actor)
-    if not _names(by).isdisjoint(name.casefold() for name in asked if name):
-        return True
-    # The end of "issuer#subject", so that it does not matter where an issuer's name ends.
-    return hold.principal.casefold().endswith(f"#{by.subject.casefold()}")
+    return _one_of(by, (hold.principal, hold.email, hold.actor, hold.owner))
 
 
 def _same_person(by: Principal, one: DecisionRow) -> bool:
-    said = (one.principal, one.subject, one.email)
-    return not _names(by).isdisjoint(name.casefold() for name in said if name)
+    return _one_of(by, (one.principal, one.subject, one.email, one.owner))
+
+
+def _one_of(by: Principal, known: tuple[str, ...]) -> bool:
+    names, said = _names(by), [name.casefold() for name in known if name]
+    # Also the end of "issuer#subject", so that it does not matter where an issuer's name ends.
+    return any(name in names or name.endswith(tuple(f"#{each}" for each in names)) for name in said)

@@ -91,8 +91,9 @@ class KeyRecord:
         """Whom the key speaks for, once its secret was proven and *check* passed."""
         expires = None if self.expires is None else float(self.expires)
         return Principal(
-            self.subject, self.kind, self.groups, issuer, credential=self.prefix, expires=expires
-        )
+            self.subject, self.kind, self.groups, issuer, credential=self.prefix, expires=expires,
+            owner=f"{issuer}#{self.owner}" if self.owner else "",
+        )  # fmt: skip
 
 
 class KeyStore(Protocol):

@@ -30,6 +30,7 @@ class TokenRecord:
 
     *resources* None is any. *client* asked for it; *owner* is the principal that it
     is void without (empty where an admin issued it); *grant* the sign-in it stems from.
+    *parent* is the id of the token that was shown to have this one lent, empty where none was.
     """
 
     id: str
@@ -47,6 +48,7 @@ class TokenRecord:
     scope: str = ""
     owner: str = ""
     grant: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,16 @@ class Tokens:
         scope: str = "",
         owner: str = "",
         grant: str = "",
+        parent: str = "",
+        behind: str = "",
     ) -> Issued:
         """A token for *subject* that lives *ttl* seconds from *now* (Unix seconds).
 
         *actor* goes into ``act`` (RFC 8693 section 4.1) and comes back as the
         principal's actor. *resources* are all that the token is good for. *client* and
-        *scope* become ``client_id`` and ``scope`` (RFC 9068); *owner* and *grant* stay
-        in the record.
+        *scope* become ``client_id`` and ``scope`` (RFC 9068); *owner*, *grant* and *parent*
+        stay in the record. *behind* is the id of the person who answers for an account: it
+        goes into ``owner`` and comes back as the principal's.
 
         Raises:
             ValueError: a name is not printable, the ttl out of bounds, the token too long.
@@ -128,8 +133,11 @@ class Tokens:
             scope=scope,
             owner=owner,
             grant=grant,
+            parent=parent,
         )
         body = self._body(record)
+        if behind:
+            body["owner"] = behind
         try:
             _principal(body, self.issuer, float(record.expires))
         except IdentityError as error:
@@ -220,6 +228,7 @@ def _principal(claims: claim.Claims, issuer: str, expires: float) -> Principal:
         credential=claim.name(claims.get("jti"), "the token's jti"),
         expires=expires,
         resources=_resources(claims),
+        owner=claim.optional_name(claims.get("owner"), "the token's owner") or "",
     )
 
 

@@ -40,13 +40,14 @@ class DecisionRow:
     approve: bool
     reason: str
     at: float
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
     """One hold. Times are Unix seconds; *expires* ends the present stage (waiting, or being usable).
 
-    *kind*, *groups*, *email* and *actor* are the requester's; *touches* are (effect, object,
+    *kind*, *groups*, *email*, *actor* and *owner* are the requester's; *touches* are (effect, object,
     resolved, implied); *digest* is over the action, *terms* over what approval it needs.
     """
 
@@ -81,6 +82,7 @@ class HoldRow:
     worker: str
     boot: str
     decisions: tuple[DecisionRow, ...] = ()
+    owner: str = ""
 
     @property
     def effects(self) -> tuple[str, ...]:

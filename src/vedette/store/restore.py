@@ -46,7 +46,8 @@ def _opened(body: Body, worker: str) -> HoldRow:
         id=body["hold"], created=body["at"], expires=body["expires"], patience=body["patience"],
         session=body["session"], principal=who["principal"], kind=who["kind"],
         groups=tuple(who.get("groups", ())), email=who.get("email", ""), actor=who.get("actor", ""),
-        resource=body["resource"], protocol=body["protocol"], form=body["form"], text=body["text"],
+        owner=who.get("owner", ""), resource=body["resource"],
+        protocol=body["protocol"], form=body["form"], text=body["text"],
         parameters=tuple(body.get("parameters", ())),
         state=tuple((name, value) for name, value in body.get("state", ())),
         touches=tuple(
@@ -63,8 +64,9 @@ def _decided(row: HoldRow, body: Body) -> HoldRow:
     by = body["by"]
     subject = by["principal"].rpartition("#")[2]
     said = DecisionRow(
-        by["principal"], subject, by.get("email", ""), body["approve"], body.get("reason", ""), body["at"]
-    )
+        by["principal"], subject, by.get("email", ""), body["approve"], body.get("reason", ""), body["at"],
+        by.get("owner", ""),
+    )  # fmt: skip
     status = cast(Status, body["status"])
     return replace(
         row, status=status, expires=body.get("expires", row.expires), decisions=(*row.decisions, said)

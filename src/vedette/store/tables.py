@@ -125,6 +125,7 @@ holds = Table(
     Column("policy", Text, nullable=False),
     Column("worker", Text, nullable=False),
     Column("boot", Text, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
     Index(None, "status", "created"),
     Index(None, "digest", "terms"),
 )  # fmt: skip
@@ -145,6 +146,7 @@ hold_decisions = Table(
     Column("approve", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", Float, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("hold", "principal"),
 )  # fmt: skip
 
@@ -177,9 +179,11 @@ tokens = Table(
     Column("scope", Text, nullable=False, server_default=""),
     Column("owner", Text, nullable=False, server_default=""),
     Column("grant", Text, nullable=False, server_default=""),
+    Column("parent", Text, nullable=False, server_default=""),
     Index(None, "expires"),
     Index(None, "owner"),
     Index(None, "grant"),
+    Index(None, "parent"),
 )  # fmt: skip
 
 keys = Table(

@@ -47,6 +47,7 @@ class IssuedTokens:
             "issued": record.issued, "expires": record.expires, "key_id": record.key_id, "note": note,
             "resources": None if record.resources is None else sorted(record.resources),
             "client": record.client, "scope": record.scope, "owner": record.owner, "grant": record.grant,
+            "parent": record.parent,
         }  # fmt: skip
         async with self._database.writing() as connection:
             await connection.execute(insert(_T).values(values))

@@ -38,6 +38,7 @@ class Caller(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     email: str = ""
     actor: str = ""
     credential: str = ""
+    owner: str = ""
 
 
 class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -443,4 +444,5 @@ def caller(principal: Principal) -> Caller:
         email=principal.email or "",
         actor=principal.actor or "",
         credential=principal.credential,
+        owner=principal.owner,
     )
