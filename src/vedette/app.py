@@ -44,6 +44,7 @@ from vedette.protocols.live import Live
 from vedette.protocols.postgres.accept import Crowd, Door
 from vedette.protocols.postgres.dial import end_point
 from vedette.protocols.postgres.engine import Backend, Engine, Shared
+from vedette.protocols.refusals import Refusals
 from vedette.store.database import Store
 from vedette.store.errors import StoreError
 from vedette.store.follow import Follower
@@ -60,6 +61,7 @@ log = logging.getLogger(__name__)
 # Outcomes wait this long for an append to take them along.
 FLUSH_SECONDS = 0.05
 CHECKPOINT_SECONDS = 10.0
+SUM_SECONDS = 60.0
 RELOAD_SECONDS = 1.0
 
 
@@ -88,6 +90,7 @@ class App:
         self.live: Live
         self.engine: Engine
         self.ssh: SshPart | None = None
+        self.refusals = Refusals(time.monotonic)
         self.revocations: Revocations
         self.certificate: CertificateFiles
         self._tasks: list[asyncio.Task[None]] = []
@@ -207,6 +210,7 @@ class App:
         if hasattr(self, "_http"):
             await self._http.aclose()
         try:
+            self.refusals.sum(time.time(), self.journal.record)
             self.journal.record(events.GatewayStopped(at=time.time(), worker=WORKER, reason=reason))
         except JournalError as problem:
             log.error("the end could not be recorded: %s", problem)
@@ -236,6 +240,7 @@ class App:
             clock=time.time,
             limits=lambda: self.settings.gateway.limits,
             live=self.live,
+            refusals=self.refusals,
         )
 
     def _ssh(self, mask_key: bytes) -> SshPart:
@@ -247,7 +252,7 @@ class App:
             raise OSError("gateway.listen.ssh needs asyncssh; install vedette[ssh]") from missing
         shared = ssh.Shared(
             journal=self.journal, desk=self.desk, policy=self.policy_for, clock=time.time,
-            limits=lambda: self.settings.gateway.limits, live=self.live,
+            limits=lambda: self.settings.gateway.limits, live=self.live, refusals=self.refusals,
         )  # fmt: skip
         found = hosts.Hosts(self._logins, mask_key)
         return hosts.SshPart(
@@ -362,11 +367,14 @@ class App:
 
     async def _keep_journal(self) -> None:
         """Write outcomes that nothing took along, and sign where the journal stands."""
-        last = time.monotonic()
+        last = summed = time.monotonic()
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
                 self.journal.flush()
+                if time.monotonic() - summed >= SUM_SECONDS:
+                    self.refusals.sum(time.time(), self.journal.record)
+                    summed = time.monotonic()
                 if time.monotonic() - last >= CHECKPOINT_SECONDS:
                     self.journal.checkpoint()
                     last = time.monotonic()

@@ -83,6 +83,20 @@ class SessionRefused(Event):
     who: Caller | None = None
 
 
+class LoginRefusals(Event):
+    """
+    How many more strangers were refused since *since* (Unix time) than have a record each: by network (an
+    IPv4 /24 or IPv6 /64; ``others`` are those beyond the first hundred) and by code.
+    """
+
+    kind: ClassVar[str] = "login.refusals"
+
+    since: float
+    count: int
+    networks: dict[str, int]
+    codes: dict[str, int]
+
+
 class SessionClosed(Event):
     """The end of a session. *reason* is a short code and words (``caller``, ``killed: ...``)."""
 
@@ -403,7 +417,7 @@ class JournalCheckpoint(Event):
 EVENTS: dict[str, type[Event]] = {
     event.kind: event
     for event in (
-        SessionOpened, SessionRefused, SessionClosed,
+        SessionOpened, SessionRefused, LoginRefusals, SessionClosed,
         ActionJudged, ActionOutcome,
         HoldOpened, HoldDecided, HoldExpired, HoldWithdrawn, HoldUsed,
         PolicyLoaded, PolicyRejected,

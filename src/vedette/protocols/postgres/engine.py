@@ -31,6 +31,7 @@ from vedette.protocols.postgres.reader import Keeper, Reader
 from vedette.protocols.postgres.samples import labels, rows
 from vedette.protocols.postgres.session import Bounds, Session
 from vedette.protocols.postgres.wire import Gone, Wire
+from vedette.protocols.refusals import Refusals
 from vedette.sql.reading import State
 from vedette.trail import events
 from vedette.trail.judgements import Journal, Keep
@@ -90,7 +91,8 @@ class Limits(Protocol):
 class Shared:
     """
     What all sessions use. *policy* gives what applies to a principal on a resource now, *limits*
-    what holds now. *live* is where sessions are registered, those of other engines too.
+    what holds now. *live* is where sessions are registered, and *refusals* where logins that
+    fail are counted, those of other engines too.
     """
 
     identity: Identity
@@ -101,6 +103,7 @@ class Shared:
     clock: Callable[[], float]
     limits: Callable[[], Limits]
     live: Live
+    refusals: Refusals
 
 
 class TurnedAway(Exception):
@@ -279,8 +282,11 @@ class Engine:
         user: str,
         principal: Principal | None = None,
     ) -> None:
+        at = self._shared.clock()
+        if principal is None and not self._shared.refusals.room(address, code, at):
+            return
         event = events.SessionRefused(
-            at=self._shared.clock(), session=f"{self._prefix}-{next(self._numbers)}", protocol="postgres",
+            at=at, session=f"{self._prefix}-{next(self._numbers)}", protocol="postgres",
             code=code, reason=reason, address=address, resource=resource, claimed=user,
             who=events.caller(principal) if principal is not None else None,
         )  # fmt: skip

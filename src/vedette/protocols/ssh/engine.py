@@ -18,6 +18,7 @@ from vedette.gate import Desk, Gate
 from vedette.model import Ask, Decision, MaskRule, Principal, Resource
 from vedette.protocols.live import Live, Seat, Unwelcome
 from vedette.protocols.postgres.accept import Crowd, serve
+from vedette.protocols.refusals import Refusals
 from vedette.protocols.ssh.accept import Caller, Door, Doorman, Entrance, Refused, options
 from vedette.protocols.ssh.dial import UpstreamRefused
 from vedette.protocols.ssh.session import LAST_WORDS_SECONDS, Outcome, Session
@@ -76,6 +77,7 @@ class Shared:
     clock: Callable[[], float]
     limits: Callable[[], Limits]
     live: Live
+    refusals: Refusals
 
 
 class TurnedAway(Exception):
@@ -238,8 +240,11 @@ class Engine:
     # --- records ----------------------------------------------------------------------------------------
 
     def _refused(self, address: str, refused: Refused, principal: Principal | None = None) -> None:
+        at = self._shared.clock()
+        if principal is None and not self._shared.refusals.room(address, refused.code, at):
+            return
         event = events.SessionRefused(
-            at=self._shared.clock(), session=f"{self._prefix}-{next(self._numbers)}", protocol=PROTOCOL,
+            at=at, session=f"{self._prefix}-{next(self._numbers)}", protocol=PROTOCOL,
             code=refused.code, reason=refused.reason, address=address, resource=refused.resource,
             claimed=refused.user, who=events.caller(principal) if principal is not None else None,
         )  # fmt: skip
