@@ -26,7 +26,7 @@ from vedette.config.differences import differences
 from vedette.credentials import Secrets
 from vedette.credentials.changes import SealedChanges
 from vedette.credentials.keyfile import create_private, read_private
-from vedette.folder import WORKER, Folder
+from vedette.folder import WORKER, Folder, is_operator
 from vedette.identity import Identity, Issuers, SigningKeys, Tokens, client, fetcher
 from vedette.identity.certificates import CertificateError, CertificateFiles, generated_certificate
 from vedette.identity.client_certificates import ClientCertificates
@@ -45,6 +45,7 @@ from vedette.protocols.postgres.accept import Crowd, Door
 from vedette.protocols.postgres.dial import end_point
 from vedette.protocols.postgres.engine import Backend, Engine, Shared
 from vedette.protocols.refusals import Refusals
+from vedette.store.blocks import Blocklist
 from vedette.store.database import Store
 from vedette.store.errors import StoreError
 from vedette.store.follow import Follower
@@ -92,6 +93,7 @@ class App:
         self.ssh: SshPart | None = None
         self.refusals = Refusals(time.monotonic)
         self.revocations: Revocations
+        self.blocks: Blocklist
         self.certificate: CertificateFiles
         self._tasks: list[asyncio.Task[None]] = []
         self._closers: list[Coroutine[None, None, None]] = []
@@ -136,9 +138,16 @@ class App:
             self.store.tokens, now=time.time, clock=time.monotonic, told=self._revoked
         )
         await self.revocations.refresh()
+        self.blocks = Blocklist(
+            self.store.blocks, now=time.time, clock=time.monotonic, told=self._shut_out,
+            spared=lambda principal: is_operator(principal, settings.identity.name),
+        )  # fmt: skip
+        await self.blocks.refresh()
         signing = SigningKeys.open(self.folder.keys)
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=self.revocations.is_revoked)
-        self.ssh_authority = SshAuthority.open(self.folder.keys, is_revoked=self.revocations.is_revoked)
+        self.ssh_authority = SshAuthority.open(
+            self.folder.keys, is_revoked=self.revocations.is_revoked, refuse=self.blocks.refuse
+        )
         self._http = client()
         self._keys = RecentKeys(self.store.keys)
         self._uses = KeyUses(self.store.keys)
@@ -149,10 +158,13 @@ class App:
             self._issuers,
             self._keys,
             is_revoked=self.revocations.is_revoked,
+            refuse=self.blocks.refuse,
             certificates=self._certificates,
             used=self._uses.note,
         )
-        self.live = Live(self._terms, self.identity.recheck, self.identity.trusts, time.monotonic)
+        self.live = Live(
+            self._terms, self.identity.recheck, self.identity.trusts, time.monotonic, self.blocks.bars
+        )
         mask_key = self._mask_key = _kept_secret(self.folder.keys / "mask.key")
         seal = self.folder.seal(os.environ)
         self._logins = Secrets.here(settings.file.parent, seal, self.store.sealed)
@@ -175,7 +187,7 @@ class App:
             )
         )  # fmt: skip
         self._spawn(self.revocations.run(), self.live.run(), self._keep_journal(), self._watch_file())
-        self._spawn(self._watch_sealed())
+        self._spawn(self._watch_sealed(), self.blocks.run())
         self._spawn(
             self._follow() if self._beside else Follower(self.store, self.folder.journal, worker=WORKER).run()
         )
@@ -338,6 +350,7 @@ class App:
             require_tls=settings.gateway.downstream_tls == "required",
             key_issuer=settings.identity.name,
             revoked=self.revocations.is_revoked,
+            refuse=self.blocks.refuse,
             used=self._uses.note,
             crowd=Crowd(),
         )
@@ -386,6 +399,10 @@ class App:
     def _revoked(self, credentials: frozenset[str]) -> None:
         if hasattr(self, "live"):  # else it is the first look, before anybody is here
             self.live.revoked(credentials)
+
+    def _shut_out(self) -> None:
+        if hasattr(self, "live"):
+            self.live.shut_out()
 
     def review(self) -> None:
         """People, accounts or keys have changed: who is here is asked about anew, at once."""

@@ -9,12 +9,21 @@ from pathlib import Path
 from vedette.credentials import CredentialError, Seal, SealKey, Secret, decode_seal_key, generated_seal_key
 from vedette.credentials.keyfile import KeyFileError, read_private
 from vedette.journal.lock import is_locked
+from vedette.model import Kind, Principal
 
 #: The journal's only writer, by name; checkpoints carry it.
 WORKER = "main"
 
 #: Whoever can read the folder is the operator, and calls itself by this and the login's name.
 OPERATOR = "local:"
+
+
+def is_operator(principal: Principal, issuer: str) -> bool:
+    """Whether *principal* is the operator itself; *issuer* is the gateway's own name."""
+    own = principal.issuer == issuer and principal.subject.startswith(OPERATOR)
+    whole = principal.actor is None and principal.resources is None
+    return own and whole and principal.kind is Kind.PERSON
+
 
 SEAL_KEY = "VEDETTE_SEAL_KEY"
 SEAL_KEY_FILE = "VEDETTE_SEAL_KEY_FILE"

@@ -71,6 +71,13 @@ class Principal:
         """Issuer and subject in one string; what "the same principal" means."""
         return f"{self.issuer}#{self.subject}"
 
+    @property
+    def answers_to(self) -> frozenset[str]:
+        """Every id by which it can be shut out: its own, its credential's, its owner's, whom it acts for."""
+        own = {self.id, self.credential, self.owner} - {""}
+        # A bare actor was named by the principal's own issuer.
+        return frozenset(own | ({self.actor, f"{self.issuer}#{self.actor}"} if self.actor else set()))
+
     def reaches(self, resource: str) -> bool:
         """Whether what it has shown is good for *resource* at all; policy has the last word."""
         return self.resources is None or resource in self.resources

@@ -13,6 +13,7 @@ import pytest
 from vedette.api import build
 from vedette.approvals import Desk
 from vedette.config import ConfigError, Settings, load
+from vedette.folder import is_operator
 from vedette.identity import Identity, IdentityError, Issuers, SigningKeys, Tokens
 from vedette.identity.certificates import CertificateFiles
 from vedette.identity.ssh_ca import SshAuthority
@@ -20,6 +21,7 @@ from vedette.journal import Journal, JournalKeys
 from vedette.model import Action, Ask, Effect, Hold, Kind, Principal, Resource, Touch
 from vedette.sql.catalog import EMPTY, Catalog, Relation
 from vedette.store import Store
+from vedette.store.blocks import Blocklist
 from vedette.store.follow import Follower
 from vedette.trail import events
 
@@ -88,6 +90,10 @@ class Live:
         self.sessions: dict[str, object] = {}
         self.killed: list[tuple[str, str]] = []
 
+    def kill_all(self, reason: str, principal: str | None = None) -> tuple[str, ...]:
+        # Whose they are, only the real ones know.
+        return tuple(name for name in list(self.sessions) if self.kill(name, reason))
+
     def kill(self, session: str, reason: str) -> bool:
         if self.sessions.pop(session, None) is None:
             return False
@@ -120,11 +126,17 @@ class Office:
         self.live = Live()
         self.reviews = 0
         self.desk = Desk(store.holds, journal.record)
-        self.tokens = Tokens(SigningKeys.generate(), is_revoked=self.revocations.ids.__contains__)
-        self.ssh_authority = SshAuthority.generate(is_revoked=self.revocations.ids.__contains__)
-        self.identity = Identity(
-            self.tokens, Issuers((), _unreachable), store.keys, is_revoked=self.revocations.ids.__contains__
+        self.blocks = Blocklist(
+            store.blocks, now=time.time, clock=time.monotonic, spared=lambda who: is_operator(who, "vedette")
         )
+        self.tokens = Tokens(SigningKeys.generate(), is_revoked=self.revocations.ids.__contains__)
+        self.ssh_authority = SshAuthority.generate(
+            is_revoked=self.revocations.ids.__contains__, refuse=self.blocks.refuse
+        )
+        self.identity = Identity(
+            self.tokens, Issuers((), _unreachable), store.keys, is_revoked=self.revocations.ids.__contains__,
+            refuse=self.blocks.refuse,
+        )  # fmt: skip
 
     @property
     def certificate(self) -> CertificateFiles:
@@ -203,6 +215,7 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     store = await Store.open(tmp_path / "vedette.db")
     journal = Journal.open(tmp_path / "journal", JournalKeys.generate())
     made = Office(load(file, {}), store, journal)
+    await made.blocks.refresh()
     yield made
     await made.desk.close()
     journal.close()

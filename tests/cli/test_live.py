@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.conftest import Shell
 from tests.testbed.gateway import Gateway, serving
-from vedette.cli.outcome import NO, NOT_PERMITTED
+from vedette.cli.outcome import NO, NOT_PERMITTED, USAGE
 from vedette.journal import read
 
 pytestmark = pytest.mark.live
@@ -81,6 +81,27 @@ def test_watching_approvals(shell: Shell, gateway: Gateway) -> None:
         token = shell.token("person", "dba")
         shell.run("approvals", "deny", hold, "--reason", "no", VEDETTE_TOKEN=token)
         assert next(lines)["status"] == "denied"
+
+
+def test_blocks_and_the_way_back(shell: Shell, gateway: Gateway) -> None:
+    token = shell.token("person", "ops", subject="dana")
+    made = shell.json("block", "vedette#dana", "--for", "8h", "--reason", "lost her laptop")
+    assert made["until"] - made["created"] == 8 * 3600
+    result = shell.run("whoami", VEDETTE_TOKEN=token, code=NOT_PERMITTED)
+    assert "identity.blocked" in result.stderr
+    assert shell.json("blocks", "list") == [made]
+    assert "lost her laptop" in shell.run("blocks", "list").stdout
+    assert shell.json("sessions", "kill", "--all") == {"sessions": []}
+    assert shell.json("sessions", "kill", "--principal", "vedette#dana") == {"sessions": []}
+    shell.run("sessions", "kill", code=USAGE)
+    shell.run("sessions", "kill", "s-1", "--all", code=USAGE)
+    assert gateway.stop() == 0
+    # The folder answers by itself now, and the operator is never locked out.
+    shell.run("sessions", "list", VEDETTE_TOKEN=token, code=NOT_PERMITTED)
+    shell.run("block", "vedette#local:somebody", code=USAGE)
+    shell.run("unblock", "vedette#dana")
+    assert shell.json("blocks", "list") == []
+    shell.run("sessions", "list", VEDETTE_TOKEN=token)
 
 
 def test_reloading_and_ending(shell: Shell, gateway: Gateway) -> None:

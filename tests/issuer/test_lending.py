@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.issuer.conftest import House, house
+from tests.issuer.signing_in import Client, back, sign_in
+from vedette.identity.tokens import TokenRecord
 from vedette.model import Kind
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -24,6 +26,12 @@ def loan(token: str, agent: str = "autogen", **more: Any) -> dict[str, Any]:
         "grant_type": EXCHANGE, "client_id": "vedette-cli", "subject_token": token,
         "subject_token_type": ACCESS, "requested_subject": agent,
     } | more  # fmt: skip
+
+
+async def stands(home: House, token: str) -> str:
+    """The code that a token is refused with, empty where it is good."""
+    answer = await home.http.get("/api/v1/self", headers={"Authorization": f"Bearer {token}"})
+    return "" if answer.status_code == 200 else str(answer.json()["code"])
 
 
 async def test_a_person_lends_an_agent_less_than_it_has(home: House) -> None:
@@ -119,5 +127,58 @@ async def test_a_name_that_a_policy_trusts_cannot_be_borrowed(tmp_path: Path) ->
 
 
 async def test_a_loan_lasts_half_a_day_at_most(home: House) -> None:
-    assert (await home.token(**loan(own(home)))).json()["expires_in"] == 3600
-    assert (await home.token(**loan(own(home), ttl="99999999"))).json()["expires_in"] == 12 * 3600
+    await home.person()
+    client = Client(home)
+    mine = (await client.redeem(await client.code(), ttl="120")).json()["access_token"]
+    # The sign-in goes on, so that the lender could have another token at any time.
+    assert (await home.token(**loan(mine))).json()["expires_in"] == 3600
+    assert (await home.token(**loan(mine, ttl="99999999"))).json()["expires_in"] == 12 * 3600
+
+
+async def test_a_loan_does_not_outlast_what_proves_the_lender(home: House) -> None:
+    said = (await home.token(**loan(own(home), ttl="99999999"))).json()
+    assert 590 <= said["expires_in"] <= 600
+    # Without a refresh token there is no other token to be had.
+    await home.person()
+    client = Client(home)
+    answer = await sign_in(home, client.query(scope="openid"))
+    mine = (await client.redeem(back(answer)["code"], ttl="120")).json()["access_token"]
+    assert 110 <= (await home.token(**loan(mine))).json()["expires_in"] <= 120
+
+
+async def test_revoking_a_token_ends_what_was_lent_by_it(home: House) -> None:
+    await home.person()
+    client = Client(home)
+    first, second, third = [
+        (await client.redeem(await client.code())).json()["access_token"] for _ in range(3)
+    ]
+    lent = [(await home.token(**loan(each))).json()["access_token"] for each in (first, second, third)]
+    await home.http.post("/oauth/revoke", data={"token": first, "client_id": "vedette-cli"})
+    name = (await home.app.identity.by_token(second)).credential
+    done = await home.http.post(
+        f"/api/v1/tokens/{name}/revoke", json={}, headers={"Authorization": f"Bearer {second}"}
+    )
+    assert done.status_code == 200, done.text
+    assert [await stands(home, each) for each in lent] == ["identity.revoked", "identity.revoked", ""]
+    assert len(home.journal("token.revoked")) == 4
+
+
+async def test_a_token_revoked_while_it_lends_has_lent_nothing(home: House) -> None:
+    """Whoever revokes it may look for its loans before this one is there."""
+    mine = own(home)
+    store, name = home.app.store.tokens, (await home.app.identity.by_token(mine)).credential
+    real = store.add
+
+    async def add(record: TokenRecord, note: str = "") -> None:
+        home.app.revocations.add(name)
+        await real(record, note)
+
+    store.add = add  # type: ignore[method-assign]
+    assert (await home.token(**loan(mine))).json()["error"] == "invalid_request"
+    (row,) = await store.find()
+    assert row.revoked is not None
+
+
+async def test_only_people_lend(home: House) -> None:
+    answer = await home.token(**loan(own(home, "ci", Kind.SERVICE)))
+    assert answer.json()["error"] == "invalid_request"

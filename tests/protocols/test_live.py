@@ -11,7 +11,7 @@ import pytest
 from tests.conformance.kits import until
 from vedette.model import Bound, Kind, Lifetime, Principal, Resource
 from vedette.protocols import live as module
-from vedette.protocols.lifetime import PATIENCE_SECONDS, Ending, bounded, lost, overdue
+from vedette.protocols.lifetime import BLOCKED, PATIENCE_SECONDS, Ending, bounded, lost, overdue
 from vedette.protocols.live import Live, Unwelcome
 
 BOT = Principal("bot", Kind.AGENT, frozenset({"agents", "readers"}), credential="key-1")
@@ -26,6 +26,7 @@ class World:
         self.now = 1000.0
         self.lifetime: Lifetime | None = Lifetime()
         self.void: set[str] = set()
+        self.out: set[str] = set()
         self.known: dict[str, Principal | None] = {}
         self.failing = False
         self.asked: list[str] = []
@@ -35,6 +36,7 @@ class World:
             self.recheck,
             lambda principal: principal.credential not in self.void,
             lambda: self.now,
+            lambda principal: not self.out.isdisjoint(principal.answers_to),
         )
 
     async def recheck(self, principal: Principal) -> Principal | None:
@@ -321,3 +323,30 @@ def test_the_gateways_own_limit_is_the_outer_bound() -> None:
     assert bounded(Lifetime(), 60).idle == Bound(60, "gateway.limits.idle")
     assert bounded(Lifetime(idle=Bound(30, "p/a")), 60).idle == Bound(30, "p/a")
     assert bounded(Lifetime(idle=Bound(90, "p/a")), 60).idle == Bound(60, "gateway.limits.idle")
+
+
+async def test_a_block_ends_sessions_and_lets_none_begin(world: World) -> None:
+    world.sit("bot")
+    world.sit("helper", replace(EVE, actor="bot"))
+    world.sit("eve", EVE)
+    world.out.add("vedette#bot")
+    world.live.shut_out()
+    assert world.ended == [("bot", "session.blocked"), ("helper", "session.blocked")]
+    with pytest.raises(Unwelcome) as refused:
+        world.sit("bot")
+    assert refused.value.ending is BLOCKED
+    world.out.clear()
+    world.sit("bot")
+    assert set(world.live.sessions) == {"eve", "bot"}
+
+
+async def test_all_sessions_of_a_principal_or_all_that_there_are(world: World) -> None:
+    world.sit("bot")
+    world.sit("helper", replace(EVE, actor="bot"))
+    world.sit("eve", EVE)
+    assert world.live.kill_all("enough", "vedette#bot") == ("bot", "helper")
+    assert world.live.kill_all("enough", "vedette#bot") == ()
+    assert world.live.kill_all("enough", "key-2") == ("eve",)
+    world.sit("again")
+    assert world.live.kill_all("enough") == ("again",)
+    assert {code for _, code in world.ended} == {"session.killed"}

@@ -9,6 +9,7 @@ from vedette.api import (
     accounts,
     actions,
     approvals,
+    blocks,
     events,
     health,
     info,
@@ -29,8 +30,8 @@ from vedette.api.guard import Guard
 
 PREFIX = "/api/v1"
 NOUNS = (
-    login, info, resources, sessions, actions, approvals, tokens, keys, people, accounts, issuer_keys, policy,
-    events, ssh,
+    login, info, resources, sessions, actions, approvals, tokens, keys, blocks, people, accounts,
+    issuer_keys, policy, events, ssh,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from vedette.identity.ssh_ca import SshAuthority
 from vedette.model import Principal
 from vedette.sql.catalog import Catalog
 from vedette.store import Store
+from vedette.store.blocks import Block
 from vedette.trail.events import Event
 
 
@@ -44,6 +45,14 @@ class Revocations(Protocol):
     def add(self, token: str) -> None: ...
 
 
+class Blocklist(Protocol):
+    """Who is shut out: *add* counts at once, and ends sessions; *bars* whether somebody is."""
+
+    def add(self, block: Block) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def bars(self, principal: Principal) -> bool: ...
+
+
 class Reader(Protocol):
     @property
     def catalog(self) -> Catalog: ...
@@ -62,11 +71,15 @@ class Engine(Protocol):
 
 
 class Live(Protocol):
-    """*sessions* are the live ones of all protocols, by id; *kill* is False where there is none such."""
+    """
+    *sessions* are the live ones of all protocols, by id; *kill* is False where there is none such.
+    *kill_all* ends everybody's, or those of one *principal* and of who acts for it, and returns which.
+    """
 
     @property
     def sessions(self) -> Mapping[str, object]: ...
     def kill(self, session: str, reason: str) -> bool: ...
+    def kill_all(self, reason: str, principal: str | None = None) -> tuple[str, ...]: ...
 
 
 class Gateway(Protocol):
@@ -101,6 +114,8 @@ class Gateway(Protocol):
     def ssh_host_keys(self) -> tuple[str, ...]: ...
     @property
     def revocations(self) -> Revocations: ...
+    @property
+    def blocks(self) -> Blocklist: ...
     @property
     def engine(self) -> Engine: ...
     @property

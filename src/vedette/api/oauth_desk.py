@@ -129,10 +129,10 @@ class Counter:
         return issued
 
     async def void(
-        self, *, owner: str = "", grant: str = "", by: str, reason: str, loans: bool = True
+        self, *, owner: str = "", grant: str = "", parent: str = "", by: str, reason: str
     ) -> None:
-        """Make void every token that hangs on *owner* or *grant*, and end its sessions; on record or not."""
-        await void(self.here, owner=owner, grant=grant, by=by, reason=reason, loans=loans)
+        """Make void every token of *owner*, *grant* or *parent*, and end its sessions; on record or not."""
+        await void(self.here, owner=owner, grant=grant, parent=parent, by=by, reason=reason)
 
 
 def counter(request: Request, here: Annotated[Gateway, Depends(gateway)]) -> Counter:

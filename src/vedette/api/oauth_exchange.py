@@ -19,6 +19,7 @@ from vedette.issuer.clients import client
 from vedette.issuer.errors import Refusal
 from vedette.issuer.lending import MOST_SECONDS, USUAL_SECONDS, Wish, lend, named
 from vedette.model import Kind, Principal
+from vedette.store.tokens import TokenRow
 from vedette.trail import events
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
@@ -47,19 +48,19 @@ async def exchange(at: Counter, request: Request, sent: Form) -> Answer:
         seconds(sent, MOST_SECONDS) if sent.get("ttl") else USUAL_SECONDS,
     )
     here = at.here
-    loan = lend(
-        lender, wish, own=here.tokens.issuer, now=now, known=lambda name: name in here.settings.resources
-    )
+    proof = await here.store.tokens.get(lender.credential) if lender.issuer == here.tokens.issuer else None
+    until = await _until(at, lender, proof, now)
+    loan = lend(lender, wish, until=until, now=now, known=lambda name: name in here.settings.resources)
     if loan.ttl < MIN_LOAN_SECONDS:
         raise Refusal(
             "invalid_request", "oauth.lending", "your own token is nearly over; get a new one first"
         )
     await _free(at, lender, loan.agent, loan.groups)
     whose = lender.subject if lender.issuer == here.tokens.issuer else lender.id
-    proof = await here.store.tokens.get(lender.credential) if lender.issuer == here.tokens.issuer else None
     issued = await at.mint(
         loan.agent, Kind.AGENT, loan.groups, ttl=loan.ttl, by=lender.id, note="lent", owner=lender.id,
         client=name, actor=whose, resources=loan.resources, grant=proof.record.grant if proof else "",
+        parent=lender.credential if lender.issuer == here.tokens.issuer else "",
     )  # fmt: skip
     record = issued.record
     here.journal.record(
@@ -105,6 +106,19 @@ async def _lender(at: Counter, sent: Form) -> Principal:
         return await at.here.identity.by_token(token)
     except IdentityError as error:
         raise Refusal("invalid_request", "oauth.subject_token", error.reason) from None
+
+
+async def _until(at: Counter, lender: Principal, proof: TokenRow | None, now: float) -> float:
+    """
+    When what proves *lender* is over: its token, or the sign-in by which it can have another (Unix seconds).
+
+    Nobody here hears of it when another issuer shuts the lender out, so its token is all that counts.
+    """
+    until = lender.expires or now
+    grant = await at.here.store.grants.get(proof.record.grant) if proof and proof.record.grant else None
+    if grant is None or grant.revoked is not None or "offline_access" not in grant.scope.split():
+        return until
+    return max(until, grant.expires)
 
 
 async def _free(at: Counter, lender: Principal, agent: str, groups: frozenset[str]) -> None:

@@ -73,10 +73,10 @@ async def _replayed(at: Counter, key: bytes, code: str) -> None:
     raise Refusal("invalid_grant", code, _CODE)
 
 
-async def end_grant(at: Counter, grant: str, reason: str, *, loans: bool = True) -> None:
-    """End a sign-in, with every token that came of it; without *loans*, what was lent by it goes on."""
+async def end_grant(at: Counter, grant: str, reason: str) -> None:
+    """End a sign-in, with every token that came of it and all that was lent by it."""
     await at.here.store.grants.revoke(grant, time.time())
-    await at.void(grant=grant, by="issuer", reason=reason, loans=loans)
+    await at.void(grant=grant, by="issuer", reason=reason)
 
 
 async def device_code(at: Counter, request: Request, sent: Form) -> Answer:

@@ -25,8 +25,7 @@ async def revoke(request: Request, at: At) -> Response:
     """
     Make a token void, by whoever holds it. 200 as well for what is none (RFC 7009 section 2.2).
 
-    A refresh token takes its whole sign-in with it, but for what was lent by it: that has its own end. An
-    access token takes only itself.
+    A refresh token takes its whole sign-in with it, an access token what was lent by it.
     """
 
     async def work() -> Response:
@@ -40,7 +39,7 @@ async def revoke(request: Request, at: At) -> Response:
         if token.startswith(REFRESH):
             grant = await at.here.store.grants.of_refresh(digest(token))
             if grant is not None and grant.client == name:
-                await end_grant(at, grant.id, "signed out", loans=False)
+                await end_grant(at, grant.id, "signed out")
         else:
             await _access(at, sent, token)
         return Response(status_code=200)
@@ -57,6 +56,9 @@ async def _access(at: Counter, sent: Form, token: str) -> None:
     here, now = at.here, time.time()
     if await here.store.tokens.revoke(principal.credential, now):
         here.revocations.add(principal.credential)
+        await at.void(
+            parent=principal.credential, by=principal.id, reason="the token that lent it was given back"
+        )
         here.journal.record(
             events.TokenRevoked(
                 at=now, token=principal.credential, by=principal.id, reason="given back by its holder"

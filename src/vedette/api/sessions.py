@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from vedette.api.access import Here, Own, Owner, Visitor
+from vedette.api.access import Admin, Here, Own, Owner, Visitor
 from vedette.api.pages import Limit, Next, Page, page
 from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.journal.read import Entry, read
@@ -76,6 +76,19 @@ class Kill(BaseModel):
     reason: str = Field(default="", max_length=300)
 
 
+class KillMany(Kill):
+    """
+    Either *principal* (an id, or a credential's: its sessions and those of who acts for it), or *all*.
+    """
+
+    principal: str | None = Field(default=None, min_length=1, max_length=600)
+    all: bool = False
+
+
+class KilledMany(BaseModel):
+    sessions: list[str]
+
+
 class Killed(BaseModel):
     session: str
     killed: bool
@@ -123,6 +136,15 @@ async def session_records(
     row = await _known(here, session, who)
     here.journal.flush()
     return await asyncio.to_thread(_records, here.journal.folder, session, row.first_seq, after, limit)
+
+
+@router.post("/kill")
+async def kill_sessions(who: Admin, here: Here, kill: KillMany) -> KilledMany:
+    """End all live sessions of a principal, or simply all, now. Who is to stay out needs a block besides."""
+    if (kill.principal is None) != kill.all:
+        raise ProblemError(422, "request.invalid", "name a principal, or say all: one of the two")
+    why = f"{who.principal.id}: {kill.reason}" if kill.reason else who.principal.id
+    return KilledMany(sessions=list(here.live.kill_all(f"killed by {why}", kill.principal)))
 
 
 @router.post("/{session}/kill")

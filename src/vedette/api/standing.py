@@ -11,17 +11,17 @@ from vedette.trail import events
 
 
 async def void(
-    here: Gateway, *, by: str, reason: str, owner: str = "", grant: str = "", holding: Collection[str] = (),
-    loans: bool = True,
+    here: Gateway, *, by: str, reason: str, owner: str = "", grant: str = "", parent: str = "",
+    holding: Collection[str] = (),
 ) -> bool:  # fmt: skip
     """
-    Make void every token of *owner* or *grant*; with *holding*, only those that carry one of these groups,
-    without *loans*, none that was lent to an agent.
+    Make void every token of *owner* or *grant*, or that was lent by the token *parent*; with *holding*, only
+    those that carry one of these groups.
 
     Done whether or not it can be recorded; False where it could not be.
     """
     now, recorded = time.time(), True
-    for row in await here.store.tokens.end(now, owner=owner, grant=grant, holding=holding, loans=loans):
+    for row in await here.store.tokens.end(now, owner=owner, grant=grant, parent=parent, holding=holding):
         record = row.record
         here.revocations.add(record.id)
         if record.expires > now:
@@ -30,12 +30,14 @@ async def void(
     return recorded
 
 
-async def void_keys(here: Gateway, owner: str, *, by: str, reason: str) -> bool:
-    """The same for the API keys that *owner* answers for."""
+async def void_keys(here: Gateway, name: str, *, by: str, reason: str) -> bool:
+    """The same for the API keys that *name*, a person or an account, answers for or that speak for it."""
     now, recorded = time.time(), True
     for row in await here.store.keys.all():
         record = row.record
-        if record.owner != owner or record.revoked or not await here.store.keys.revoke(record.prefix, now):
+        if name not in (record.owner, record.subject) or record.revoked:
+            continue
+        if not await here.store.keys.revoke(record.prefix, now):
             continue
         here.revocations.add(record.prefix)
         event = events.KeyRevoked(at=now, key=record.prefix, by=by, reason=reason)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vedette.api import changes
 from vedette.api.access import Admin, Here, Owner, Visitor
 from vedette.api.problems import ProblemError, forbidden, not_found
+from vedette.api.standing import void
 from vedette.folder import OPERATOR
 from vedette.identity.tokens import TokenRecord
 from vedette.model import Kind
@@ -132,7 +133,10 @@ async def issue_token(who: Admin, here: Here, wish: Wish) -> NewToken:
 
 @router.post("/{token}/revoke")
 async def revoke_token(who: Owner, here: Here, token: str, why: Why) -> Revoked:
-    """Make a token void from now on; its sessions end. People: their own, and those of their agents."""
+    """
+    Make a token void from now on, with what was lent by it; its sessions end. People: their own, and those of
+    their agents.
+    """
     row = await here.store.tokens.get(token)
     if row is None or not (who.reads or _owns(who, row.record)):
         raise not_found("token")
@@ -149,6 +153,8 @@ async def revoke_token(who: Owner, here: Here, token: str, why: Why) -> Revoked:
     if not await here.store.tokens.revoke(token, now):
         raise ProblemError(409, "token.revoked", "this token was revoked before")
     here.revocations.add(token)
+    lent = why.reason or "the token that lent it was revoked"
+    recorded = await void(here, by=by, reason=lent, parent=token) and recorded
     return said(Revoked(id=token), recorded=recorded)
 
 

@@ -12,6 +12,7 @@ from vedette.cli import (
     accounts,
     approvals,
     audit,
+    blocks,
     check,
     connect,
     delegate,
@@ -59,6 +60,8 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(issuer.app, name="issuer")
 app.add_typer(seal.app, name="seal")
 app.add_typer(sessions.app, name="sessions")
+blocks.add(app)
+app.add_typer(blocks.app, name="blocks")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")

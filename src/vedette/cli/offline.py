@@ -6,6 +6,7 @@ permissions and the same records; only what needs live sessions answers that the
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from vedette.api.context import Backend
 from vedette.approvals.desk import Desk
 from vedette.config import Settings
-from vedette.folder import WORKER, Folder
+from vedette.folder import WORKER, Folder, is_operator
 from vedette.identity import Identity, Issuers, SigningKeys, Tokens
 from vedette.identity.certificates import CertificateFiles
 from vedette.identity.fetch import unavailable
@@ -23,6 +24,7 @@ from vedette.journal import Journal
 from vedette.journal import keys as journal_keys
 from vedette.journal.read import last
 from vedette.store import Store
+from vedette.store.blocks import Blocklist
 from vedette.store.follow import Follower
 from vedette.trail.events import Event
 
@@ -81,6 +83,9 @@ class NoLive:
     def kill(self, session: str, reason: str) -> bool:
         return False
 
+    def kill_all(self, reason: str, principal: str | None = None) -> tuple[str, ...]:
+        return ()
+
 
 class NoRevocations:
     """A later start reads from the store what is void."""
@@ -94,7 +99,7 @@ class OfflineGateway:
 
     ssh_host_keys: tuple[str, ...] = ()
 
-    def __init__(self, settings: Settings, store: Store, revoked: frozenset[str]) -> None:
+    def __init__(self, settings: Settings, store: Store, revoked: frozenset[str], blocks: Blocklist) -> None:
         self.settings = settings
         self.store = store
         self.journal = LazyJournal(settings)
@@ -102,12 +107,17 @@ class OfflineGateway:
         self.engine = NoEngine()
         self.live = NoLive()
         self.revocations = NoRevocations()
+        self.blocks = blocks
         self.desk = Desk(store.holds, self.journal.record, worker=WORKER)
         signing = SigningKeys.open(Folder(settings.gateway.data).keys)
         is_revoked = revoked.__contains__
-        self.ssh_authority = SshAuthority.open(Folder(settings.gateway.data).keys, is_revoked=is_revoked)
+        self.ssh_authority = SshAuthority.open(
+            Folder(settings.gateway.data).keys, is_revoked=is_revoked, refuse=blocks.refuse
+        )
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=is_revoked)
-        self.identity = Identity(self.tokens, Issuers((), _nothing), store.keys, is_revoked=is_revoked)
+        self.identity = Identity(
+            self.tokens, Issuers((), _nothing), store.keys, is_revoked=is_revoked, refuse=blocks.refuse
+        )
 
     @classmethod
     async def open(cls, settings: Settings) -> OfflineGateway:
@@ -120,7 +130,12 @@ class OfflineGateway:
         store = await Store.open(home.store)
         try:
             await Follower(store, home.journal, worker=WORKER).catch_up()
-            return cls(settings, store, await store.tokens.revoked(time.time()))
+            blocks = Blocklist(
+                store.blocks, now=time.time, clock=time.monotonic, patience=math.inf,
+                spared=lambda principal: is_operator(principal, settings.identity.name),
+            )  # fmt: skip
+            await blocks.refresh()
+            return cls(settings, store, await store.tokens.revoked(time.time()), blocks)
         except BaseException:
             await store.close()
             raise

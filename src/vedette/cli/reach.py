@@ -216,6 +216,9 @@ class Api:
     def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
         return self._runner.run(self._call("POST", path, {}, dict(body or {})))
 
+    def delete(self, path: str, **params: object) -> Json:
+        return self._runner.run(self._call("DELETE", path, params, None))
+
     def all(self, path: str, limit: int, **params: object) -> list[Json]:
         """The items of as many pages as *limit* needs."""
         found: list[Json] = []

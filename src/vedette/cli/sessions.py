@@ -13,6 +13,7 @@ import typer
 
 from vedette.cli import screen, timeline
 from vedette.cli.options import Config, Json, Limit, Reason, Url
+from vedette.cli.outcome import USAGE, Failure
 from vedette.cli.reach import Api, reach
 
 if TYPE_CHECKING:
@@ -123,14 +124,25 @@ def export_session(
 
 @app.command()
 def kill(
-    session: Annotated[str, typer.Argument(help="The session's id.")],
+    session: Annotated[str | None, typer.Argument(help="The session's id.")] = None,
+    principal: Annotated[
+        str | None, typer.Option(help="All of this one's (issuer#subject, or a credential's id).")
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Everybody's.")] = False,
     reason: Reason = "",
     config: Config = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """End a live session now, and what it runs upstream."""
+    """End live sessions now, and what they run upstream. To keep somebody out: vedette block."""
+    if (session is not None) + (principal is not None) + everybody != 1:
+        raise Failure("name a session, or --principal, or --all: one of them", code=USAGE)
     with reach(config, url) as api:
+        if session is None:
+            many = api.post("/sessions/kill", {"principal": principal, "all": everybody, "reason": reason})
+            if as_json:
+                return screen.emit(many)
+            return screen.say(f"killed {', '.join(many['sessions']) or 'none: no such session is live'}")
         done = api.post(f"/sessions/{screen.part(session)}/kill", {"reason": reason})
     if as_json:
         return screen.emit(done)

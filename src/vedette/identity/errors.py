@@ -14,6 +14,7 @@ CODES: Final = {
     "identity.expired": "its time is over",
     "identity.not_yet": "its time has not begun",
     "identity.revoked": "it was withdrawn",
+    "identity.blocked": "an administrator shut out the caller, its credential or whom it acts for",
     "identity.bound": "it is bound to a key that the caller has not shown",
     "identity.certificate": "a client certificate that speaks for nobody here",
     "identity.key": "no such API key, or not its secret",

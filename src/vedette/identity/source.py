@@ -21,7 +21,8 @@ class Identity:
 
     The evidence's own form decides which one is asked, and only that one: a
     token's ``iss`` by exact comparison, an API key by its ``vdt_``. *clock* is
-    Unix time in seconds; *is_revoked* answers for a principal's credential;
+    Unix time in seconds; *is_revoked* answers for a principal's credential, *refuse* raises
+    IdentityError for who is blocked;
     *used* is told the prefix of a key that was proven, and does not wait.
 
     Raises ValueError where an OIDC issuer has the gateway's own name.
@@ -34,6 +35,7 @@ class Identity:
         keys: KeyStore,
         *,
         is_revoked: Callable[[str], bool] = lambda _: False,
+        refuse: Callable[[Principal], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
         cache_limit: int = 10_000,
         certificates: ClientCertificates | None = None,
@@ -42,6 +44,7 @@ class Identity:
         self._tokens = tokens
         self._keys = keys
         self._is_revoked = is_revoked
+        self._refuse = refuse
         self._used = used
         self._clock = clock
         self._cache = TokenCache(is_revoked, limit=cache_limit)
@@ -86,6 +89,7 @@ class Identity:
                 principal = await self._by_issuer(compact, now)
             self._refuse_revoked(principal)
             self._cache.put(entry, principal, now)
+        self._refuse(principal)
         return principal
 
     def by_certificate(self, chain: Sequence[bytes]) -> Principal | None:
@@ -97,6 +101,7 @@ class Identity:
         principal = self._certificates.principal(chain, self._clock())
         if principal is not None:
             self._refuse_revoked(principal)
+            self._refuse(principal)
         return principal
 
     async def _by_issuer(self, compact: Compact, now: float) -> Principal:
@@ -128,6 +133,7 @@ class Identity:
         record.check(now)
         principal = record.principal(self._tokens.issuer)
         self._refuse_revoked(principal)
+        self._refuse(principal)
         self._used(record.prefix)
         if not proven:
             self._cache.put(entry, principal, now)

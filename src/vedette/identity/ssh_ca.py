@@ -99,19 +99,31 @@ class SshAuthority:
     """
     Certifies callers' public keys and reads such certificates back. The first key signs, all verify.
 
-    *is_revoked* answers for a principal's credential, *clock* gives Unix time in seconds.
+    *is_revoked* answers for a principal's credential, *refuse* raises IdentityError for who is blocked.
     """
 
-    def __init__(self, keys: Sequence[_Key], *, is_revoked: Callable[[str], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        keys: Sequence[_Key],
+        *,
+        is_revoked: Callable[[str], bool] = lambda _: False,
+        refuse: Callable[[Principal], None] = lambda _: None,
+    ) -> None:
         if not keys:
             raise SshAuthorityError("at least one key is needed")
         self._keys = tuple(keys)
         self._is_revoked = is_revoked
+        self._refuse = refuse
 
     @classmethod
-    def generate(cls, *, is_revoked: Callable[[str], bool] = lambda _: False) -> SshAuthority:
+    def generate(
+        cls,
+        *,
+        is_revoked: Callable[[str], bool] = lambda _: False,
+        refuse: Callable[[Principal], None] = lambda _: None,
+    ) -> SshAuthority:
         """In memory only, for tests and one-off processes."""
-        return cls([_Key(0, Ed25519PrivateKey.generate())], is_revoked=is_revoked)
+        return cls([_Key(0, Ed25519PrivateKey.generate())], is_revoked=is_revoked, refuse=refuse)
 
     @classmethod
     def open(
@@ -119,6 +131,7 @@ class SshAuthority:
         folder: Path,
         *,
         is_revoked: Callable[[str], bool] = lambda _: False,
+        refuse: Callable[[Principal], None] = lambda _: None,
         now: Callable[[], float] = time.time,
     ) -> SshAuthority:
         """The authority in *folder* (mode 0600 inside 0700), made on the first call.
@@ -135,7 +148,7 @@ class SshAuthority:
                 content = create_private(path, _render([_Key(int(now()), Ed25519PrivateKey.generate())]))
         except KeyFileError as error:
             raise SshAuthorityError(str(error)) from None
-        return cls(_parse(path, content), is_revoked=is_revoked)
+        return cls(_parse(path, content), is_revoked=is_revoked, refuse=refuse)
 
     @classmethod
     def rotate(cls, folder: Path, *, now: Callable[[], float] = time.time, keep: int = 1) -> None:
@@ -240,6 +253,7 @@ class SshAuthority:
             raise malformed("the certificate's principals are not its subject")
         if self._is_revoked(principal.credential):
             raise IdentityError("identity.revoked", "the token behind the certificate was withdrawn")
+        self._refuse(principal)
         return principal
 
 

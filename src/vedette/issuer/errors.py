@@ -46,6 +46,7 @@ CODES: Final = {
     "login.password": "no such person, or not their password",
     "login.wait": "too many tries; there is a wait",
     "login.setup": "a set-up link that is none, is over, or was used",
+    "identity.blocked": "an administrator shut out whom the token would be for",
     "login.disabled": "the person or account is disabled",
 }
 

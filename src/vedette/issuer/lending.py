@@ -11,7 +11,7 @@ from vedette.issuer.texts import is_name
 from vedette.model import Kind, Principal
 from vedette.policy import Policies
 
-#: The longest loan, in seconds; what another issuer's token proves is lent no longer than it lasts.
+#: The longest loan, in seconds; nothing is lent for longer than what proves the lender lasts.
 MOST_SECONDS = 12 * 3600.0
 USUAL_SECONDS = 3600.0
 
@@ -36,17 +36,18 @@ class Loan:
     ttl: float
 
 
-def lend(lender: Principal, wish: Wish, *, own: str, now: float, known: Callable[[str], bool]) -> Loan:
+def lend(lender: Principal, wish: Wish, *, until: float, now: float, known: Callable[[str], bool]) -> Loan:
     """
     The loan that comes of *wish*.
 
-    *own* is the gateway's own issuer, *known* whether a resource exists here; *now* is Unix time.
+    *until* is when what proves the lender is over (its sign-in, or else its token), *known* whether a
+    resource exists here; times are Unix seconds.
 
     Raises:
-        Refusal: the lender is itself an agent or acts for another; a group or resource it does not have.
+        Refusal: the lender is no person or acts for another; a group or resource it does not have.
     """
-    if lender.kind is Kind.AGENT or lender.actor is not None:
-        raise _no("what was lent to an agent, or is an agent's own, cannot be lent on")
+    if lender.kind is not Kind.PERSON or lender.actor is not None:
+        raise _no("only people lend what is their own; what was lent to an agent cannot be lent on")
     if not is_name(wish.agent):
         raise _no("an agent's name has 1 to 63 of a-z 0-9 . _ @ -")
     groups = lender.groups if wish.groups is None else frozenset(wish.groups)
@@ -55,11 +56,7 @@ def lend(lender: Principal, wish: Wish, *, own: str, now: float, known: Callable
     resources = lender.resources if wish.resources is None else frozenset(wish.resources)
     if resources is not None and not all(lender.reaches(name) and known(name) for name in resources):
         raise Refusal("invalid_target", "oauth.lending", "there is no such resource for you to lend")
-    ttl = min(wish.ttl, MOST_SECONDS)
-    if lender.issuer != own or lender.expires is None:
-        # Nobody here hears of it when another issuer shuts the lender out.
-        ttl = min(ttl, (lender.expires or now) - now)
-    return Loan(wish.agent, groups, resources, ttl)
+    return Loan(wish.agent, groups, resources, min(wish.ttl, MOST_SECONDS, until - now))
 
 
 def named(policies: Policies, agent: str, groups: Collection[str], own: str) -> bool:

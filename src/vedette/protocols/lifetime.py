@@ -27,6 +27,7 @@ class Ending:
 
 
 REVOKED = Ending("session.revoked", "its token or key was revoked", "log in again with a new one")
+BLOCKED = Ending("session.blocked", "its caller was blocked", "ask an administrator")
 UNTRUSTED = Ending(
     "session.revoked",
     "who vouched for it is no longer trusted here",

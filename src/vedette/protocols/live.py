@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from vedette.model import Lifetime, Principal, Resource
 from vedette.protocols.lifetime import (
+    BLOCKED,
     NO_POLICY,
     PATIENCE_SECONDS,
     REVOKED,
@@ -104,13 +105,14 @@ class Live:
     *terms* gives how long a principal may stay on a resource, None where no policy lets it in;
     *recheck* who its credential speaks for now, None where it no longer stands (it raises
     where that cannot be found out now). *trusts* tells at once whether its issuer is known and its
-    credential not revoked. *clock* is monotonic, in seconds.
+    credential not revoked; *blocked*, whether it is shut out. *clock* is monotonic, in seconds.
     """
 
     terms: Callable[[Principal, Resource], Lifetime | None]
     recheck: Callable[[Principal], Awaitable[Principal | None]]
     trusts: Callable[[Principal], bool]
     clock: Callable[[], float]
+    blocked: Callable[[Principal], bool] = lambda _: False
     _seats: dict[str, Seat] = field(default_factory=dict)
     _soon: asyncio.Event = field(default_factory=asyncio.Event)
     _askers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_ASKED))
@@ -171,6 +173,8 @@ class Live:
             _one_less(self._on, seat.resource.name)
 
     def _welcome(self, principal: Principal, resource: Resource) -> Lifetime:
+        if self.blocked(principal):
+            raise Unwelcome(BLOCKED)
         if not self.trusts(principal):
             raise Unwelcome(REVOKED)
         lifetime = self.terms(principal, resource)
@@ -197,6 +201,24 @@ class Live:
         """End a session now; False where it is not (or no longer) here."""
         seat = self._seats.get(session)
         return seat is not None and self._close(seat, killed(reason))
+
+    def kill_all(self, reason: str, principal: str | None = None) -> tuple[str, ...]:
+        """
+        End every session now; with *principal* (an id, or a credential's), its own and those of who acts
+        for it. Returns which.
+        """
+        ending = killed(reason)
+        return tuple(
+            seat.session
+            for seat in list(self._seats.values())
+            if (principal is None or principal in seat.principal.answers_to) and self._close(seat, ending)
+        )
+
+    def shut_out(self) -> None:
+        """Somebody was blocked: end the sessions of whoever is."""
+        for seat in list(self._seats.values()):
+            if self.blocked(seat.principal):
+                self._close(seat, BLOCKED)
 
     def end_all(self, ending: Ending) -> None:
         for seat in list(self._seats.values()):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from vedette.store.accounts import Accounts
 from vedette.store.actions import Actions
+from vedette.store.blocks import Blocks
 from vedette.store.errors import StoreError
 from vedette.store.follower import Cursors
 from vedette.store.grants import Grants
@@ -52,6 +53,7 @@ class Store:
         self.accounts = Accounts(self)
         self.grants = Grants(self)
         self.sealed = SealedBoxes(self)
+        self.blocks = Blocks(self)
         self.cursors = Cursors(self)
 
     @classmethod

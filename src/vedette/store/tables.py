@@ -262,6 +262,16 @@ setup_links = Table(
     Column("used", Float),
 )  # fmt: skip
 
+# Who is shut out: a principal's id or a credential's. Until None is for good.
+blocks = Table(
+    "blocks", metadata,
+    Column("id", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("until", Float),
+)  # fmt: skip
+
 sealed = Table(
     "sealed", metadata,
     Column("name", Text, primary_key=True),

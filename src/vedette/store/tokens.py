@@ -72,28 +72,26 @@ class IssuedTokens:
             return (await connection.execute(change)).rowcount == 1
 
     async def end(
-        self, now: float, *, owner: str = "", grant: str = "", holding: Collection[str] = (),
-        loans: bool = True,
-    ) -> list[TokenRow]:  # fmt: skip
+        self, now: float, *, owner: str = "", grant: str = "", parent: str = "", holding: Collection[str] = ()
+    ) -> list[TokenRow]:
         """
-        Make void every token of a principal, or of one sign-in: those that are ended by this.
+        Make void every token of a principal, of one sign-in, or lent by one token: what is ended by this.
 
         *owner* means what hangs on the principal and what an admin issued in its name. With *holding*,
-        only tokens that carry one of these groups; without *loans*, none that has an actor. Tokens that
-        have expired are among them for a while: sessions outlive the token that opened them.
+        only tokens that carry one of these groups. Tokens that have expired are among them for a while:
+        sessions outlive the token that opened them.
         """
         if owner:
             issuer, _, subject = owner.rpartition("#")
             own = (_T.c.owner == "") & (_T.c.issuer == issuer) & (_T.c.subject == subject)
             chosen: ColumnElement[bool] = (_T.c.owner == owner) | own
         else:
-            chosen = _T.c.grant == grant
+            chosen = _T.c.parent == parent if parent else _T.c.grant == grant
         live = chosen & (_T.c.expires > now - OUTLIVED_SECONDS) & _T.c.revoked.is_(None)
         query = select(_T).where(live).order_by(_T.c.issued.desc(), _T.c.id)
         async with self._database.writing() as connection:
             found = [_row(row) for row in (await connection.execute(query)).mappings()]
             ended = [row for row in found if not holding or not row.record.groups.isdisjoint(holding)]
-            ended = [row for row in ended if loans or row.record.actor is None]
             ids = [row.record.id for row in ended]
             for at in range(0, len(ids), _AT_ONCE):
                 part = _T.c.id.in_(ids[at : at + _AT_ONCE])
@@ -146,7 +144,7 @@ def _row(row: Mapping[Any, Any]) -> TokenRow:
         row["id"], row["issuer"], row["subject"], Kind(row["kind"]), frozenset(row["groups"]), row["actor"],
         row["email"], row["issued"], row["expires"], row["key_id"],
         None if resources is None else frozenset(resources), row["client"], row["scope"], row["owner"],
-        row["grant"],
+        row["grant"], row["parent"],
     )  # fmt: skip
     return TokenRow(record, row["note"], row["revoked"])
 

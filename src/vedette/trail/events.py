@@ -346,10 +346,11 @@ class ConfigChanged(Event):
     Somebody changed who may come in or what holds here, and this is the difference.
 
     *by* is the principal's id (``file`` where the configuration file was changed under the gateway,
-    ``folder`` where a credential was sealed in its folder), *what* the noun (``token``, ``key``, ``person``,
-    ``account``, ``delegation``, ``credential``, ``signing-key``; of the file ``policy``, ``resource``,
-    ``issuer``, ``gateway``), *name* which one. *before* None: it was not there; *after* None:
-    it is gone. Only what differs need be given. Secrets, verifiers and tokens never stand here.
+    ``folder`` where a credential was sealed in its folder), *what* the noun (``token``, ``key``,
+    ``block``, ``person``, ``account``, ``delegation``, ``credential``, ``signing-key``; of the file
+    ``policy``, ``resource``, ``issuer``, ``gateway``), *name* which one. *before* None: it was not
+    there; *after* None: it is gone. Only what differs need be given. Secrets, verifiers and tokens
+    never stand here.
     """
 
     kind: ClassVar[str] = "config.changed"

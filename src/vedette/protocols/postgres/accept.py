@@ -85,8 +85,9 @@ class Door:
     else, except from this machine.
     *issuer* and *scope* are shown to OAUTHBEARER callers that have no token.
     *key_issuer* is the issuer in the principals of API keys, *revoked* answers for a
-    credential's id, *used* is told of a key that was proven, and *is_key* tells a key's
-    name by its form. *deadline* is in seconds, *clock* gives Unix time in seconds.
+    credential's id, *refuse* raises IdentityError for who is blocked, *used* is told of a key
+    that was proven, and *is_key* tells a key's name by its form. *deadline* is in seconds, *clock*
+    gives Unix time in seconds.
     """
 
     knows: Callable[[str], bool]
@@ -98,6 +99,7 @@ class Door:
     scope: str = ""
     key_issuer: str = "vedette"
     revoked: Callable[[str], bool] = lambda credential: False
+    refuse: Callable[[Principal], None] = lambda principal: None
     used: Callable[[str], None] = lambda credential: None
     is_key: Callable[[str], bool] = lambda user: user.startswith("vdt_")
     deadline: float = DEADLINE_SECONDS
@@ -243,6 +245,7 @@ class _Visit:
         principal = key.principal(self._door.key_issuer)
         if self._door.revoked(principal.credential):
             raise IdentityError("identity.revoked", "the API key was withdrawn")
+        self._door.refuse(principal)
         self._door.used(principal.credential)
         return principal
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from vedette.gate import Desk, Gate
 from vedette.model import Ask, Decision, MaskRule, Principal, Resource
 from vedette.protocols.aside import aside
-from vedette.protocols.lifetime import NO_POLICY
+from vedette.protocols.lifetime import BLOCKED, NO_POLICY
 from vedette.protocols.live import Live, Seat, Unwelcome
 from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.accept import Caller, Canceller, Door, Identity, accept, serve
@@ -309,6 +309,8 @@ class Engine:
 def _turned_away(no: Unwelcome) -> TurnedAway:
     if no.ending is NO_POLICY:
         return TurnedAway("login.policy", "no policy applies to you here", "42501")
+    if no.ending is BLOCKED:
+        return TurnedAway("identity.blocked", "this caller is blocked here; ask an administrator", "28000")
     return TurnedAway("identity.revoked", "what you logged in with was withdrawn", "28000")
 
 

@@ -16,6 +16,7 @@ import asyncssh
 
 from vedette.gate import Desk, Gate
 from vedette.model import Ask, Decision, MaskRule, Principal, Resource
+from vedette.protocols.lifetime import BLOCKED
 from vedette.protocols.live import Live, Seat, Unwelcome
 from vedette.protocols.postgres.accept import Crowd, serve
 from vedette.protocols.refusals import Refusals
@@ -193,6 +194,9 @@ class Engine:
                 finally:
                     upstream.abort()
         except Unwelcome as no:
+            if no.ending is BLOCKED:
+                refusal = "this caller is blocked here; ask an administrator"
+                raise TurnedAway("identity.blocked", refusal) from None
             raise TurnedAway(no.ending.code, no.ending.reason) from None
 
     async def _relay(
