@@ -10,7 +10,7 @@ import pytest
 
 from tests.issuer.conftest import PASSWORD, House
 from tests.issuer.signing_in import Client, sign_in
-from tests.issuer.test_lending import loan
+from tests.issuer.test_lending import loan, stands
 from vedette.identity.signing import SigningKeys
 from vedette.model import Kind
 
@@ -33,12 +33,6 @@ class Admin:
 @pytest.fixture
 def admin(home: House) -> Admin:
     return Admin(home)
-
-
-async def stands(home: House, token: str) -> str:
-    """The code that a token is refused with, empty where it is good."""
-    answer = await home.http.get("/api/v1/self", headers={"Authorization": f"Bearer {token}"})
-    return "" if answer.status_code == 200 else str(answer.json()["code"])
 
 
 async def test_a_person_from_first_to_last(home: House, admin: Admin) -> None:
@@ -249,3 +243,37 @@ async def test_what_an_owner_answers_for_says_so(home: House, admin: Admin) -> N
     other = (await admin.post("/tokens", subject="nobodys")).json()["token"]
     owners = [(await home.app.identity.by_token(each)).owner for each in (key, token, issued, other)]
     assert owners == ["vedette#anna", "vedette#anna", "vedette#anna", ""]
+
+
+@pytest.mark.parametrize("how", ["disable", "rotate"])
+async def test_keys_in_the_name_of_an_account_go_with_it(home: House, admin: Admin, how: str) -> None:
+    await home.person("anna")
+    await admin.post("/accounts", name="robot", owner="anna")
+    mine = (await admin.post("/keys", name="k1", subject="robot")).json()["key"]
+    other = (await admin.post("/keys", name="k2", subject="bot")).json()["key"]
+    assert await stands(home, mine) == ""
+    assert (
+        await admin.post(f"/accounts/robot/{how}", **({"reason": "r"} if how == "disable" else {}))
+    ).is_success
+    assert (await stands(home, mine), await stands(home, other)) == ("identity.revoked", "")
+    (record,) = home.journal("key.revoked")
+    assert record["by"] == "vedette#root"
+
+
+async def test_keys_in_the_name_of_a_person_go_with_them(home: House, admin: Admin) -> None:
+    await home.person("anna")
+    mine = (await admin.post("/keys", name="k1", subject="anna", kind="person")).json()["key"]
+    await admin.post("/people/anna/disable")
+    assert await stands(home, mine) == "identity.revoked"
+
+
+async def test_an_admin_sets_their_own_password_by_the_current_one(home: House, admin: Admin) -> None:
+    """A stolen token of an admin's does not become the admin's sign-in."""
+    await home.person("root", ["admins"])
+    await home.person("anna")
+    new = "quite another sentence"
+    for current in ({}, {"current": "not this one!"}):
+        refused = await admin.post("/people/root/password", password=new, **current)
+        assert (refused.status_code, refused.json()["code"]) == (403, "password.wrong")
+    assert (await admin.post("/people/anna/password", password=new)).status_code == 200
+    assert (await admin.post("/people/root/password", password=new, current=PASSWORD)).status_code == 200

@@ -12,6 +12,9 @@ import pytest
 
 from tests.issuer.conftest import PASSWORD, House, field, house
 from tests.issuer.signing_in import Client, browser
+from vedette.issuer.texts import digest
+from vedette.store import StoreError
+from vedette.store.people import Person
 
 
 def link(home: House) -> str:
@@ -47,6 +50,19 @@ async def test_the_first_admin_is_made_once(home: House) -> None:
     (change,) = home.journal("config.changed")
     assert (change["by"], change["name"]) == ("set-up link", "ada")
     assert secret not in str(home.journal("config.changed"))
+
+
+async def test_the_first_admin_has_a_name_of_their_own(home: House) -> None:
+    secret = link(home)
+    await home.account("ada")
+    async with browser(home) as http:
+        taken = await fill_in(home, http, secret)
+        assert (taken.status_code, "named ada already" in taken.text) == (400, True)
+        person = Person("ada", frozenset(), time.time())
+        with pytest.raises(StoreError, match="an account named ada"):
+            await home.app.store.people.first(person, digest(secret), time.time())
+        # The link is as good as before.
+        assert (await fill_in(home, http, secret, name="eve")).status_code == 200
 
 
 async def test_two_at_once_make_one(home: House) -> None:

@@ -13,7 +13,7 @@ from vedette.api.context import Gateway
 from vedette.api.keys import Groups
 from vedette.api.people import taken
 from vedette.api.problems import ProblemError, not_found
-from vedette.api.standing import void
+from vedette.api.standing import void, void_keys
 from vedette.api.tokens import Why
 from vedette.config.identity import CLIENT
 from vedette.identity import IdentityError
@@ -110,18 +110,19 @@ async def regroup_account(who: Admin, here: Here, account: str, groups: Groups) 
 
 @router.post("/{account}/rotate")
 async def rotate_account(who: Admin, here: Here, account: str) -> NewAccount:
-    """Give an account another secret. The old one is void at once, and so are its tokens."""
+    """Give an account another secret. The old one is void at once, and so are its tokens and keys."""
     row, secret, now = await _get(here, account), fresh(SECRET), time.time()
     changes.record(here, who, "account", account, {"secret": row.changed}, {"secret": now})
     await here.store.accounts.change(account, verifier=digest(secret), changed=now)
     owner = f"{here.tokens.issuer}#{account}"
     await void(here, by=who.principal.id, reason="the secret was changed", owner=owner)
+    await void_keys(here, account, by=who.principal.id, reason="the secret was changed")
     return NewAccount(secret=secret, **shown(await _get(here, account)).model_dump())
 
 
 @router.post("/{account}/disable")
 async def disable_account(who: Admin, here: Here, account: str, why: Why) -> Account:
-    """Shut an account out: all tokens of its are void, and its sessions end."""
+    """Shut an account out: all tokens and keys of its are void, and its sessions end."""
     row, by, now = await _get(here, account), who.principal.id, time.time()
     if row.disabled is not None:
         raise ProblemError(409, "account.disabled", f"{account} was disabled before")
@@ -130,6 +131,7 @@ async def disable_account(who: Admin, here: Here, account: str, why: Why) -> Acc
     await here.store.accounts.change(account, disabled=now)
     reason, owner = why.reason or f"{account} was disabled", f"{here.tokens.issuer}#{account}"
     recorded = await void(here, by=by, reason=reason, owner=owner) and recorded
+    recorded = await void_keys(here, account, by=by, reason=reason) and recorded
     here.review()
     if not recorded:
         raise ProblemError(

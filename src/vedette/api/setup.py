@@ -11,7 +11,7 @@ from vedette.api.browser import TOKEN, Browser
 from vedette.api.context import Gateway
 from vedette.api.oauth_desk import At, Counter
 from vedette.api.oauth_form import decode, form
-from vedette.api.people import facts, person
+from vedette.api.people import facts, person, taken
 from vedette.api.problems import ProblemError
 from vedette.issuer import pages
 from vedette.issuer.errors import Refusal
@@ -75,6 +75,8 @@ async def finish(request: Request, at: At) -> Response:
             row = await person(
                 request, sent.get("name"), sent.get("email") or None, groups, sent.get("password")
             )
+            if await here.store.accounts.get(row.name):
+                raise taken(row.name)
         except ProblemError as problem:
             return _page(browser, link, problem.detail)
         here.journal.record(

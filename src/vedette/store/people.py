@@ -56,7 +56,12 @@ class People:
             raise StoreError(f"there is a person named {person.name} already") from error
 
     async def first(self, person: Person, link: bytes, now: float) -> bool:
-        """Keep *person* as the first of all and use up the set-up *link*; False where either cannot be."""
+        """
+        Keep *person* as the first of all and use up the set-up *link*; False where either cannot be.
+
+        Raises:
+            StoreError: the name is an account's already.
+        """
         links = tables.setup_links
         use = (
             update(links)
@@ -73,6 +78,9 @@ class People:
             people = (await connection.execute(select(func.count()).select_from(_T))).scalar_one()
             if people or (await connection.execute(use)).rowcount != 1:
                 return False
+            other = select(tables.accounts.c.name).where(tables.accounts.c.name == person.name)
+            if (await connection.execute(other)).first() is not None:
+                raise StoreError(f"there is an account named {person.name} already")
             await connection.execute(insert(_T).values(values))
             return True
 
