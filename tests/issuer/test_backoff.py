@@ -111,3 +111,34 @@ def test_a_flood_goes_on_record_in_part() -> None:
 )
 def test_networks(address: str, found: str) -> None:
     assert network(address) == found
+
+
+def test_a_right_try_that_proves_nothing_makes_up_for_no_wrong_ones() -> None:
+    backoff, now = Backoff(), 1000.0
+    for _ in range(FREE["pair"] - 1):
+        assert guess(backoff, "code anna", "here", now, 1) == [0.0]
+        assert guess(backoff, "code anna", "here", now, 1) == [0.0]
+        backoff.returned("code anna", "here")
+    assert guess(backoff, "code anna", "here", now, 1) == [0.0]
+    assert backoff.turn("code anna", "here", now).wait > 0
+    # Nor does it make its name a familiar one, which would pass the network's wait.
+    for number in range(FREE["net"]):
+        backoff.turn(f"name-{number}", "here", now)
+    assert backoff.turn("code bert", "here", now).wait > 0
+
+
+def test_right_tries_alone_never_wait() -> None:
+    backoff = Backoff()
+    for _ in range(100):
+        assert backoff.turn("code anna", "here", 1000.0).wait == 0.0
+        backoff.returned("code anna", "here")
+
+
+def test_signing_in_oneself_makes_up_for_no_guesses_at_others() -> None:
+    backoff, now = Backoff(), 100_000.0
+    for number in range(FREE["net"]):
+        assert backoff.turn(f"name-{number}", "here", now).wait == 0.0
+        if number % 10 == 5:
+            backoff.turn("eve", "here", now)
+            backoff.succeeded("eve", "here")
+    assert backoff.turn("another", "here", now).wait > 0

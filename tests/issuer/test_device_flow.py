@@ -161,3 +161,15 @@ async def test_waiting_devices_are_bounded_by_network(home: House) -> None:
 async def test_what_cannot_begin(home: House, form: dict[str, str]) -> None:
     answer = await home.http.post("/oauth/device_authorization", data=form)
     assert answer.json()["error"] in ("invalid_request", "invalid_client", "invalid_scope")
+
+
+async def test_a_code_of_ones_own_makes_up_for_no_wrong_guesses(home: House) -> None:
+    """Whoever guesses codes may have one waiting, and type it in between."""
+    await home.person()
+    mine = (await begin(home))["user_code"]
+    async with browser(home) as http:
+        for wrong in ("BBBB-BBBB", "CCCC-CCCC", "DDDD-DDDD", "FFFF-FFFF"):
+            assert "no device waits" in (await open_page(home, http, wrong)).text
+            assert "Is " in (await open_page(home, http, mine)).text
+        assert "no device waits" in (await open_page(home, http, "GGGG-GGGG")).text
+        assert (await open_page(home, http, "HHHH-HHHH")).status_code == 429

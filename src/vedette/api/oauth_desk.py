@@ -20,7 +20,7 @@ from vedette.issuer.desk import IssuerDesk
 from vedette.issuer.errors import Refusal
 from vedette.issuer.metadata import address
 from vedette.issuer.passwords import Crowded
-from vedette.model import Kind
+from vedette.model import Kind, Principal
 from vedette.store.people import Person
 from vedette.trail import events
 
@@ -109,6 +109,9 @@ class Counter:
         Raises Refusal where it would be too long; OSError where there is no record.
         """
         now = time.time()
+        issuer = self.here.tokens.issuer
+        if self.here.blocks.bars(Principal(subject, kind, issuer=issuer, actor=actor, owner=behind)):
+            raise Refusal("access_denied", "identity.blocked", "this caller is blocked here")
         try:
             issued = self.here.tokens.issue(
                 subject, kind, groups, ttl, actor, now=now, email=email, resources=resources, client=client,

@@ -106,7 +106,8 @@ async def _sign_in(browser: Browser, sent: Form) -> Response:
     device = at.desk.devices.get(key, at.now) if key is not None else None
     if key is None or device is None or device.person or device.denied:
         raise Refusal("access_denied", "oauth.user_code", "no device waits with this code; look again")
-    at.right(guesser)
+    # Whoever guesses can always have a code of its own waiting: a right one makes up for no wrong ones.
+    at.desk.backoff.returned(guesser, network(at.peer))
     ticket = fresh("vdf_")
     try:
         at.desk.confirmations.put(

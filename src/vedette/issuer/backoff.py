@@ -23,6 +23,7 @@ class _Count:
     tries: int = 0
     until: float = 0.0
     told: float = 0.0
+    before: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Backoff:
             self._lane = now + delay + LANE_SECONDS
         for kind, count in counts:
             count.tries += 1
+            count.before = count.until
             over = count.tries - FREE[kind]
             if over >= 0:
                 count.until = now + min(MOST_SECONDS[kind], 2.0 ** min(over, 20))
@@ -83,16 +85,29 @@ class Backoff:
     def succeeded(self, name: str, network: str) -> None:
         """The try was right."""
         self._counts.pop(("pair", f"{network} {name}"), None)
-        whole = self._counts.get(("net", network))
-        if whole is not None and whole.tries:
-            whole.tries -= 1
-            whole.until = whole.until if whole.tries >= FREE["net"] else 0.0
+        if (name, network) not in self._familiar:
+            # Who is familiar passed the network's count, so there is nothing to take back.
+            self._take_back("net", network)
         if self._recent:
             self._recent.pop()
         self._familiar[name, network] = None
         self._familiar.move_to_end((name, network))
         while len(self._familiar) > self._limit:
             self._familiar.popitem(last=False)
+
+    def returned(self, name: str, network: str) -> None:
+        """The try was right, and says nothing of those before it: it alone no longer counts."""
+        self._take_back("pair", f"{network} {name}")
+        self._take_back("net", network)
+        if self._recent:
+            self._recent.pop()
+
+    def _take_back(self, kind: str, key: str) -> None:
+        """One try less, and the wait that was before it."""
+        count = self._counts.get((kind, key))
+        if count is not None and count.tries:
+            count.tries -= 1
+            count.until = count.until if count.tries >= FREE[kind] else count.before
 
     def _count(self, key: tuple[str, str], now: float) -> _Count:
         found = self._counts.get(key)
