@@ -34,7 +34,7 @@ from vedette.policy.rules.hold import HoldRule
 from vedette.policy.rules.limit import Limiting
 from vedette.policy.rules.mask import Masking
 from vedette.policy.rules.session import Lasting, strictest
-from vedette.policy.scope import Where, Who
+from vedette.policy.scope import Where, Who, lenders_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,11 @@ class Policy:
     @property
     def judging(self) -> tuple[Judging, ...]:
         return tuple(rule for rule in self.rules if isinstance(rule, AllowRule | HoldRule | DenyRule))
+
+    @property
+    def restricting(self) -> Policy:
+        """The same without what it permits."""
+        return replace(self, rules=tuple(rule for rule in self.rules if not isinstance(rule, AllowRule)))
 
     @property
     def masks(self) -> tuple[MaskRule, ...]:
@@ -77,12 +82,25 @@ class Policies:
     _applied: dict[tuple[str, ...], Applied] = field(default_factory=dict, compare=False, repr=False)
 
     def for_session(self, principal: Principal, resource: Resource) -> SessionPolicy:
-        """What applies to this principal on this resource; made once per session."""
+        """
+        What applies to this principal on this resource; made once per session.
+
+        Where it acts for a person, what forbids, holds, masks or bounds that person's sessions counts as
+        well: lending does not shed it. What permits the person something permits the agent nothing.
+        """
         applying = tuple(policy for policy in self.policies if policy.applies(principal, resource))
-        names = tuple(policy.name for policy in applying)
+        lenders = lenders_of(principal) if applying else ()
+        bound = tuple(
+            policy
+            for policy in self.policies
+            if policy not in applying and any(policy.applies(lender, resource) for lender in lenders)
+        )
+        # No policy has an empty name.
+        names = (*(policy.name for policy in applying), "", *(policy.name for policy in bound))
         applied = self._applied.get(names)
         if applied is None:
-            applied = self._applied[names] = Applied(applying)
+            restricting = tuple(policy for each in bound if (policy := each.restricting).rules)
+            applied = self._applied[names] = Applied((*applying, *restricting))
         return SessionPolicy(self.hash, principal, resource, applied)
 
     def on(self, resource: Resource) -> tuple[Policy, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from vedette.model import Principal, Resource
+from vedette.model import Kind, Principal, Resource
 from vedette.policy.globs import Globs
 
 
@@ -41,6 +41,20 @@ class Who:
             if values
         ]
         return "; ".join(parts) or "everyone"
+
+
+def lenders_of(principal: Principal) -> tuple[Principal, ...]:
+    """
+    Whom *principal* may be acting for, as policies see people: none, or one for each reading of its actor.
+
+    A bare actor was named by the principal's own issuer; ``issuer#subject`` is of another. Its groups are
+    those that came along, no others are known.
+    """
+    if principal.actor is None:
+        return ()
+    bare = replace(principal, subject=principal.actor, kind=Kind.PERSON, actor=None)
+    issuer, mark, subject = principal.actor.partition("#")
+    return (bare, replace(bare, subject=subject, issuer=issuer)) if mark else (bare,)
 
 
 @dataclass(frozen=True, slots=True)
