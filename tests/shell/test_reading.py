@@ -126,6 +126,18 @@ bash -ec "rm x" => delete file:~/x
 su - ada -c 'rm x' => delete file:~/x
 xargs rm => destroy file:*, destroy file:*/*
 xargs cat => read file:*
+od -w /x => read file:/x
+date -I --set=2030-01-01 => configure system:clock
+journalctl -n --vacuum-size=1 => destroy system:journal, read system:journal
+journalctl -b --rotate => destroy system:journal, read system:journal
+tar -xf x -C /y --recursive-unlink => read file:~/x, write file:/y, write file:/y/*, destroy file:/y, destroy file:/y/*
+du --files0-from=x => unknown
+wc --files0-from=x => unknown
+file -f x => unknown
+setfacl --restore=x => unknown
+cpio => unknown
+ldd => unknown
+ps -eo environ => read system:environment
 watch rm x => delete file:~/x
 flock /l rm x => delete file:~/x
 busybox rm x => delete file:~/x

@@ -18,10 +18,11 @@ _EFFECTS = {
     "grant": Effect.GRANT,
     "configure": Effect.CONFIGURE,
 }
-_HARMLESS = frozenset({"flag", "text", "read", "tree"})
+_HARMLESS = frozenset({"flag", "text", "read", "tree", "attached"})
 ROLES = frozenset({*_EFFECTS, *_HARMLESS, "script", "unknown", "mark"})
 """What a value is: a file with an effect, ``tree`` (read with all below it), ``script`` (shell commands),
-``text`` (nothing to us), ``unknown`` (who knows). ``flag`` takes no value, ``mark`` neither, and matters."""
+``text`` (nothing to us), ``attached`` (the same, but only in the same word: an optional argument of getopt),
+``unknown`` (who knows). ``flag`` takes no value, ``mark`` neither, and matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,13 @@ def _long(call: Call, wanted: Spec, text: str, following: list[Arg], given: Give
     if role in ("flag", "mark"):
         given.options.append((name, Arg(value) if equals else None))
         return 0
+    if role == "attached":
+        following = []
     taken = Arg(value) if equals else following[0] if following else Arg("")
     _single(call, wanted, taken)
     given.options.append((name, taken))
     apply(call, role, taken, name)
-    return 0 if equals else 1
+    return 0 if equals or role == "attached" else 1
 
 
 def _single(call: Call, wanted: Spec, taken: Arg) -> None:
@@ -141,11 +144,13 @@ def _short(call: Call, wanted: Spec, text: str, following: list[Arg], given: Giv
             given.options.append((name, None))
             continue
         rest = text[place + 1 :]
+        if role == "attached":
+            following = []
         taken = Arg(rest) if rest else following[0] if following else Arg("")
         _single(call, wanted, taken)
         given.options.append((name, taken))
         apply(call, role, taken, name)
-        return 0 if rest else 1
+        return 0 if rest or role == "attached" else 1
     return 0
 
 
@@ -162,7 +167,14 @@ def apply(call: Call, role: str, arg: Arg, what: str = "") -> None:
 
 
 def plain(call: Call, wanted: Spec) -> None:
-    """A program whose operands all play the same role."""
+    """A program whose operands all play the same role.
+
+    Raises ValueError where an option matters (``mark``): that needs a function of its own.
+    """
+    if "mark" in wanted.options.values():
+        raise ValueError(f"nobody looks at the marks of {call.name}")
+    if wanted.operands == "unknown":
+        call.unknown("what it does is not read here")
     for arg in split(call, wanted).operands:
         if arg.text != "-":
             apply(call, wanted.operands, arg)

@@ -13,6 +13,7 @@ from vedette.shell.programs.containers import PROGRAMS as CONTAINERS
 from vedette.shell.programs.database import PROGRAMS as DATABASE
 from vedette.shell.programs.files import PROGRAMS as FILES
 from vedette.shell.programs.interpreters import PROGRAMS as INTERPRETERS
+from vedette.shell.programs.jq import PROGRAMS as JQ
 from vedette.shell.programs.network import PROGRAMS as NETWORK
 from vedette.shell.programs.reading import PROGRAMS as READING
 from vedette.shell.programs.searching import PROGRAMS as SEARCHING
@@ -25,6 +26,7 @@ STANDARD = frozenset({"/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/
 
 PROGRAMS: Mapping[str, Callable[[Call], None]] = {
     **READING,
+    **JQ,
     **FILES,
     **SEARCHING,
     **BUILTINS,

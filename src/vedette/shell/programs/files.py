@@ -155,8 +155,9 @@ def _permissions(call: Call) -> None:
         spec(
             "grant",
             flag="-R --recursive -v -c -f -h -H -L -P",
-            read="--reference -M --restore",
+            read="--reference -M",
             text="-m -x -p",
+            unknown="--restore",
         )
         if call.name == "setfacl"
         else spec("grant", flag="-R --recursive", read="--reference", text="--from -p"),
@@ -206,7 +207,10 @@ def _split(call: Call) -> None:
         call,
         spec(
             "read",
-            text="-a -b -C -l -n -t -d --suffix-length --bytes --lines --number --separator "
+            closed=True,
+            flag="-d -x -e -u --elide-empty-files --unbuffered --verbose",
+            attached="--numeric-suffixes --hex-suffixes",
+            text="-a -b -C -l -n -t --suffix-length --bytes --line-bytes --lines --number --separator "
             "--additional-suffix",
             script="--filter",
         ),
@@ -215,6 +219,26 @@ def _split(call: Call) -> None:
         call.read(arg.text)
     prefix = given.operands[1].text if len(given.operands) > 1 else "x"
     call.write(f"{prefix}\U0010ffff")
+
+
+def _sections(call: Call) -> None:
+    """csplit: a file, then patterns; what it writes begins with xx, or as -f says."""
+    given = split(
+        call,
+        spec(
+            "read",
+            closed=True,
+            flag="-k -s -q -z --keep-files --quiet --silent --elide-empty-files --suppress-matched",
+            text="-n --digits -f --prefix",
+            unknown="-b --suffix-format",
+        ),
+    )
+    for arg in given.operands[:1]:
+        call.read(arg.text)
+        if arg.open:
+            call.unknown("which file is read is decided at run time")
+    for prefix in [arg.text for arg in given.values("-f", "--prefix")] or ["xx"]:
+        call.write(f"{prefix}{ANY}")
 
 
 _TAR = spec(
@@ -229,8 +253,10 @@ _TAR = spec(
     text="-f --file -C --directory -b --strip-components --exclude --transform --xform --owner "
     "--group --mode "
     "--mtime --format --sort -H --newer -N",
-    read="-T --files-from -X --exclude-from",
-    unknown="-I --use-compress-program --to-command --checkpoint-action --rsh-command --rmt-command -F "
+    read="-X --exclude-from",
+    # A list of files may hold options as well (tar(1)).
+    unknown="-T --files-from -I --use-compress-program --to-command --checkpoint-action --rsh-command "
+    "--rmt-command -F "
     "--info-script --new-volume-script -g --listed-incremental -P --absolute-names",
 )
 
@@ -251,6 +277,8 @@ def _tar(call: Call) -> None:
         for text in [arg.text for arg in folder] or ["."]:
             call.write(text)
             call.write(f"{text.rstrip('/')}/*")
+            if given.has("--recursive-unlink"):
+                call.file(Effect.DESTROY, text, tree=True)
         return
     if given.has("-t", "--list", "-d", "--diff", "--compare"):
         for text in archives:
@@ -348,7 +376,7 @@ PROGRAMS: Mapping[str, Callable[[Call], None]] = {
     "dd": _dd,
     "tee": _tee,
     "split": _split,
-    "csplit": _split,
+    "csplit": _sections,
     "tar": _tar,
     **{name: _compress for name in ("gzip", "gunzip", "bzip2", "bunzip2", "xz", "unxz", "zstd", "unzstd")},
     "unzip": _unzip,

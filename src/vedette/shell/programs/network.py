@@ -133,8 +133,11 @@ def _wget(call: Call) -> None:
     sends = sends or any(not arg.known for arg in given.values("--header", "-U", "--user-agent", "--referer"))
     if given.has("-i", "--input-file"):
         call.host(Effect.EXPORT, "*", "*")
+    folders = [arg.text for arg in given.values("-P", "--directory-prefix")] or ["."]
+    below = given.has("-r", "--recursive", "-m", "--mirror", "-x", "--force-directories", "-p")
     if not given.has("-O", "--output-document", "--spider"):
-        call.write(f"./{GLOB}")
+        for folder in folders:
+            call.write(f"{folder.rstrip('/')}/{ANY if below else GLOB}")
     for arg in given.operands:
         url(call, arg.text, sends=sends or arg.several)
 

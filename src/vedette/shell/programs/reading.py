@@ -5,12 +5,14 @@ Source: the manual pages of GNU coreutils 9, util-linux 2.38, procps 4, iproute2
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import Spec, plain, spec, split
+from vedette.shell.scope import LOOSE
 
 _SUMS = spec("read", flag="-c --check")
 _ZIPPED = spec("read", unknown="-S --suffix --use-compress-program")
@@ -21,19 +23,25 @@ SPECS: Mapping[str, Spec] = {
     "nl": spec("read", text="-b -d -f -h -i -l -n -s -v -w"),
     "head": spec("read", text="-n --lines -c --bytes"),
     "tail": spec("read", text="-n --lines -c --bytes -s --sleep-interval --pid --max-unchanged-stats"),
-    "wc": spec("read", read="--files0-from", text="--total"),
-    "od": spec("read", text="-A -j -N -S -t -w"),
+    "wc": spec("read", unknown="--files0-from", text="--total"),
+    "od": spec(
+        "read",
+        text="-A -j -N -S -t --address-radix --skip-bytes --read-bytes --format --endian",
+        attached="-w --width --strings",
+    ),
     "hexdump": spec("read", text="-e -n -s", read="-f"),
     "hd": spec("read", text="-e -n -s", read="-f"),
-    "strings": spec("read", text="-n -t -e -s", read="-T"),
     "stat": spec("read", text="-c --format --printf --cached"),
-    "file": spec("read", text="-F -P -e", read="-f --files-from -m --magic-file", unknown="-C --compile"),
+    "file": spec("read", text="-F -P -e", read="-m --magic-file", unknown="-C --compile -f --files-from"),
     "cut": spec("read", text="-b -c -d -f --bytes --characters --delimiter --fields --output-delimiter"),
     "paste": spec("read", text="-d --delimiters"),
     "comm": spec("read", text="--output-delimiter"),
     "cmp": spec("read", text="-i -n"),
     "diff": spec(
-        "tree", text="-U -C -W -x -I -F -D --label --color --width", read="-X --from-file --to-file"
+        "tree",
+        text="-U -C -W -x -I -F -D --label --width",
+        attached="--color --unified --context",
+        read="-X --from-file --to-file",
     ),
     "md5sum": _SUMS,
     "sha1sum": _SUMS,
@@ -57,9 +65,9 @@ SPECS: Mapping[str, Spec] = {
     "sort": spec(
         "read",
         text="-k --key -t --field-separator -S --buffer-size --parallel --batch-size --sort",
-        read="--files0-from --random-source",
+        read="--random-source",
         write="-o --output -T --temporary-directory",
-        unknown="--compress-program",
+        unknown="--compress-program --files0-from",
     ),
     "tr": spec(),
     "seq": spec(),
@@ -68,7 +76,13 @@ SPECS: Mapping[str, Spec] = {
     "realpath": spec("text", text="--relative-to --relative-base"),
     "basename": spec("text", text="-s --suffix"),
     "dirname": spec("text"),
-    "du": spec("read", text="-d --max-depth -B --block-size -t --exclude", read="-X --files0-from"),
+    "du": spec(
+        "read",
+        text="-d --max-depth -B --block-size -t --exclude",
+        attached="--time",
+        read="-X",
+        unknown="--files0-from",
+    ),
     "mktemp": spec("create", text="--suffix", create="-p --tmpdir", flag="-d -q -t -u"),
     "df": spec("text", text="-B --block-size -t -x --output"),
     "tree": spec("read", text="-L -P -I --filelimit --charset", write="-o"),
@@ -101,7 +115,6 @@ SPECS: Mapping[str, Spec] = {
     "pstree": spec(),
     "pidof": spec(),
     "lsof": spec("text", text="-i -p -u -c -d -s -F -a"),
-    "ss": spec(text="-f -A", write="-D", flag="-n -t -u -l -p -a", mark="-K --kill", read="-F"),
     "netstat": spec(),
     "which": spec(),
     "whereis": spec(),
@@ -118,11 +131,7 @@ SPECS: Mapping[str, Spec] = {
     "namei": spec("text"),
     "factor": spec(),
     "numfmt": spec(),
-    "cpio": spec("unknown"),
-    "nm": spec("read", unknown="--plugin"),
-    "size": spec("read"),
-    "objdump": spec("read", text="-j -M", flag="-d -h"),
-    "readelf": spec("read", text="-x -p"),
+    "cpio": spec("unknown"),  # what it reads and writes is named by what it is fed
 }
 
 
@@ -138,23 +147,21 @@ def _environment(call: Call) -> None:
     call.touch(Effect.READ, "system:environment")
 
 
+# What ps(1) takes for options without a dash. It reads all its words again that way where one of the
+# other form makes no sense to it, such as a user that there is none of: -auxe may be auxe.
+_PS_BARE = re.compile(r"-?[acfghjlmnrsSTuvwxXZLHM]*e", re.ASCII)
+_PS_COLUMNS = ("-o", "-O", "--format")
+
+
 def _processes(call: Call) -> None:
     """ps: with the letter e and no dash it shows what processes were given in their environment."""
-    given = split(call, spec(text="-o -O -p -u -U -C -g -G -t --sort --format"))
-    if any("e" in arg.text or not arg.known for arg in given.operands):
+    given = split(call, spec(text="-o -O -p -q -s -t -u -U -C -g -G -k --sort --format"))
+    shown = any("e" in arg.text or not arg.known for arg in given.operands)
+    shown = shown or any(value is not None and value.open for _, value in given.options)
+    shown = shown or any("env" in arg.text or not arg.known for arg in given.values(*_PS_COLUMNS))
+    fails = given.has("-u", "-U", "-g", "-G", "-t", "-s", "-q")
+    if shown or (fails and any(_PS_BARE.match(arg.text) for arg in call.args)):
         call.touch(Effect.READ, "system:environment")
-
-
-def _json(call: Call) -> None:
-    """jq: a filter, then files; the filter may ask for the environment."""
-    given = split(call, spec("read", text="--indent", read="-f --from-file -L", flag="--arg --argjson"))
-    filters = [] if given.has("-f", "--from-file") else given.operands[:1]
-    if any("env" in arg.text.lower() or not arg.known for arg in filters):
-        call.touch(Effect.READ, "system:environment")
-    if any(word in arg.text for arg in filters for word in ("import", "include")):
-        call.unknown("a filter that takes in files")
-    for arg in given.operands:
-        call.read(arg.text)
 
 
 def _entries(call: Call) -> None:
@@ -185,7 +192,15 @@ def _hexadecimal(call: Call) -> None:
 
 
 def _date(call: Call) -> None:
-    given = split(call, spec(text="-d --date -I", read="-f --file -r --reference", mark="-s --set"))
+    given = split(
+        call,
+        spec(
+            text="-d --date --rfc-3339",
+            attached="-I --iso-8601",
+            read="-f --file -r --reference",
+            mark="-s --set",
+        ),
+    )
     if given.has("-s", "--set") or any(not arg.text.startswith("+") for arg in given.operands):
         call.touch(Effect.CONFIGURE, "system:clock")
 
@@ -208,8 +223,9 @@ def _journal(call: Call) -> None:
     given = split(
         call,
         spec(
-            text=f"-u --unit -n --lines -S --since -U --until -p --priority -o --output -t -b -g --grep -F "
+            text=f"-u --unit -S --since -U --until -p --priority -o --output -t -g --grep -F "
             f"--identifier --user-unit {marks}",
+            attached="-n --lines -b --boot",  # a number behind them is an operand here, which says nothing
             read="--file -D --directory --root",
             write="--cursor-file",
         ),
@@ -219,20 +235,55 @@ def _journal(call: Call) -> None:
     call.touch(Effect.READ, "system:journal")
 
 
+def _sockets(call: Call) -> None:
+    """ss: showing connections; -K ends those that it shows."""
+    given = split(call, spec(text="-f -A -N --net", write="-D --diag", mark="-K --kill", read="-F --filter"))
+    if given.has("-K", "--kill"):
+        call.touch(Effect.DESTROY, "system:connections")
+
+
+_BINARIES: Mapping[str, Spec] = {
+    "strings": spec("read", text="-n -t -e -s", read="-T"),
+    "nm": spec("read", unknown="--plugin"),
+    "size": spec("read", unknown="--plugin"),
+    "objdump": spec("read", text="-j -M", flag="-d -h", unknown="--plugin"),
+    "readelf": spec("read", text="-x -p"),
+}
+
+
+def _binary(call: Call) -> None:
+    """GNU binutils: ``@file`` stands for the options and names in that file, which errors then show."""
+    if any(arg.text.startswith(("@", *LOOSE)) for arg in call.args):
+        call.unknown("options and names that stand in a file")
+    plain(call, _BINARIES[call.name])
+
+
+# Those of ip that are looked at, whole or cut short; it takes the first that fits, so -br is no batch.
+_IP_LOOKS = (
+    "-4 -6 -0 -s -st -stat -stats -statistics -d -de -det -detail -details -o -oneline -j -js -json -p -pr "
+    "-pretty -c -col -color -r -resolve -h -human -iec -br -bri -brie -brief -t -timestamp -ts -N -V -Version"
+)
+_IP_FLAGS = frozenset(_IP_LOOKS.split())
+
+
 def _address(call: Call) -> None:
-    """ip: showing is reading, the rest is configuring; some of it runs programs."""
-    given = split(call, spec(text="-f -family -b -batch -n -netns -rc"))
-    words = [arg.text for arg in given.operands]
-    names = {name for name, _ in given.options}
-    if names - {"-4", "-6", "-s", "-d", "-o", "-j", "-p", "-c", "-r", "-h", "-b", "-i", "-e", "-f"} or any(
-        arg.several for arg in call.args
-    ):
-        call.unknown("options that are not known here")
-    if names & {"-b", "-n"} and not names <= {"-b", "-r", "-i", "-e", "-f"}:
-        call.unknown("a batch, or another network")
-    if "exec" in words:
-        call.unknown("programs in other networks")
-    if len(words) > 1 and words[1] not in ("show", "list", "ls", "sh", "s", "get", "help", "lst"):
+    """ip: showing is reading, the rest is configuring; some of it runs programs. Source: ip(8)."""
+    args = list(call.args)
+    while args and args[0].text.startswith("-"):
+        option = args.pop(0).text
+        if option in ("-f", "-family"):
+            args[:1] = []
+        elif option.partition("=")[0] not in _IP_FLAGS:
+            call.unknown(f"the option {option}")
+    words = [arg.text for arg in args]
+    if any(arg.several or arg.text.startswith(LOOSE) for arg in call.args):
+        call.unknown("words that are made at run time")
+    showing = len(words) < 2 or words[1] in ("show", "list", "ls", "sh", "s", "get", "help", "lst")
+    # What ip is asked for may be cut short as well: net for netns, x for xfrm.
+    about = words[0] if words else ""
+    if about and ("xfrm".startswith(about) or (not showing and about[0] in "nv")):
+        call.unknown("keys of the network, or programs in other networks")
+    if not showing:
         call.touch(Effect.CONFIGURE, "system:network")
 
 
@@ -244,7 +295,6 @@ PROGRAMS: Mapping[str, Callable[[Call], None]] = {
     "printenv": _environment,
     "ps": _processes,
     "getent": _entries,
-    "jq": _json,
     "uniq": _unique,
     "xxd": _hexadecimal,
     "date": _date,
@@ -252,4 +302,6 @@ PROGRAMS: Mapping[str, Callable[[Call], None]] = {
     "dmesg": _messages,
     "journalctl": _journal,
     "ip": _address,
+    "ss": _sockets,
+    **dict.fromkeys(_BINARIES, _binary),
 }

@@ -12,7 +12,8 @@ from vedette.shell.scope import ANY, LOOSE, Arg, loose
 _GREP = spec(
     "read",
     text="-A -B -C -e -m -d -D --regexp --max-count --context --after-context --before-context --include "
-    "--exclude --exclude-dir --color --colour --label --binary-files --directories --devices",
+    "--exclude --exclude-dir --label --binary-files --directories --devices",
+    attached="--color --colour",
     read="-f --file --exclude-from",
 )
 
@@ -187,8 +188,8 @@ _XARGS = spec(
     closed=True,
     first=True,
     flag="-0 --null -r --no-run-if-empty -t --verbose -x --exit -p --interactive -o --open-tty",
-    text="-n --max-args -P --max-procs -L -d --delimiter -s --max-chars -I -i -E -e --replace --max-lines "
-    "--process-slot-var",
+    text="-n --max-args -P --max-procs -L -d --delimiter -s --max-chars -I -E --process-slot-var",
+    attached="-i --replace -l --max-lines -e --eof",
     read="-a --arg-file",
 )
 
