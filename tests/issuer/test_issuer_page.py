@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "issuer.md").read_text()
 
 
 def test_every_code_is_listed_with_its_meaning() -> None:
-    listed = dict(re.findall(r"^\| `((?:oauth|login)\.[a-z_]+)` \| (.+) \|$", PAGE, re.MULTILINE))
+    listed = dict(re.findall(r"^\| `((?:oauth|login|identity)\.[a-z_]+)` \| (.+) \|$", PAGE, re.MULTILINE))
     assert listed == dict(errors.CODES)
 
 
