@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 
 from vedette.config import load
 from vedette.explain import explain
-from vedette.model import Allow, Deny, Effect, Kind, Limit, Principal, Touch
+from vedette.model import Action, Allow, Deny, Effect, Kind, Limit, Principal, Touch
 from vedette.protocols.ssh import actions, words
 from vedette.protocols.ssh.accept import Claim, claimed
 from vedette.protocols.ssh.meter import Meter
@@ -130,3 +131,21 @@ def test_limits_are_counted_per_rule_over_a_session() -> None:
     assert not second.permits(b"x"), "ten bytes are the most of an action"
     assert (second.reached, first.reached) == ("size", "")
     assert not second.permits(b""), "nothing passes from then on"
+
+
+async def test_a_long_command_is_read_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = list[threading.Thread]()
+
+    def noting(text: str, state: actions.State) -> Action:
+        threads.append(threading.current_thread())
+        return command(text, state)
+
+    command = actions.command
+    monkeypatch.setattr(actions, "command", noting)
+    short, long = "cat /etc/hosts", f"cat /etc/hosts {'x' * actions.READ_AT_ONCE}"
+    first, second = await actions.asked(short, ()), await actions.asked(long, ())
+    assert threads[0] is threading.current_thread()
+    assert threads[1] is not threading.current_thread()
+    assert (first, second) == (command(short, ()), command(long, ()))
+    with pytest.raises(actions.Unreadable):
+        await actions.asked(long + "\0", ())

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from vedette.model import Action, Effect, Touch
+from vedette.protocols.aside import aside
 from vedette.shell.hosts import canonical
 from vedette.shell.reading import read
 
 PROTOCOL = "ssh"
 #: A command line may be this long, in bytes; Linux itself takes no single argument beyond 128 KiB.
 MAX_COMMAND_BYTES = 128 << 10
+#: Longer ones, in characters, are read beside the event loop: the longest may take seconds.
+READ_AT_ONCE = 8 << 10
 #: What of a caller's environment goes on to the host. Everything else is dropped, on record.
 _NAMES = re.compile(r"(?:LANG|LC_[A-Z]{1,32}|TZ|GIT_PROTOCOL)", re.ASCII)
 _VALUES = re.compile(r"[A-Za-z0-9_.@:=+,-]{0,64}", re.ASCII)
@@ -40,6 +44,13 @@ def command(text: str, state: State) -> Action:
     return Action(
         PROTOCOL, "exec", text, facts.touches, facts=facts.for_policy(), state=state, reason=facts.reason
     )
+
+
+async def asked(text: str, state: State) -> Action:
+    """As `command`, and raises what that does; while a long one is read, other sessions go on."""
+    if len(text) <= READ_AT_ONCE:
+        return command(text, state)
+    return await aside(partial(command, text, state))
 
 
 def supposed(text: str, user: str) -> Action:

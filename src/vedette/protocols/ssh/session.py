@@ -283,7 +283,7 @@ class Session:
         if kind != "exec":
             return self._record_refusal(kind, text)
         try:
-            action = actions.command(text, actions.state(self._login, environment))
+            action = await actions.asked(text, actions.state(self._login, environment))
         except actions.Unreadable as no:
             assert self._gate is not None  # noqa: S101
             deny = Deny("ssh", str(no), "send it as one readable command", "protocol.unreadable")
