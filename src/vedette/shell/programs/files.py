@@ -198,7 +198,7 @@ def _dd(call: Call) -> None:
 
 
 def _tee(call: Call) -> None:
-    for arg in split(call, spec("write", text="--output-error")).operands:
+    for arg in split(call, spec("write", attached="--output-error")).operands:
         call.write(arg.text)
 
 

@@ -71,7 +71,13 @@ SPECS: Mapping[str, Spec] = {
     ),
     "tr": spec(),
     "seq": spec(),
-    "shuf": spec("read", text="-n -i -e", read="--random-source", write="-o --output"),
+    "shuf": spec(
+        "read",
+        text="-n --head-count -i --input-range",
+        flag="-e --echo",
+        read="--random-source",
+        write="-o --output",
+    ),
     "readlink": spec("text"),
     "realpath": spec("text", text="--relative-to --relative-base"),
     "basename": spec("text", text="-s --suffix"),
@@ -92,7 +98,7 @@ SPECS: Mapping[str, Spec] = {
     "lspci": spec(),
     "lsusb": spec(),
     "blkid": spec(text="-o -s -t", write="-c"),
-    "findmnt": spec(text="-o -t"),
+    "findmnt": spec(text="-o -t", read="-F --tab-file"),
     "uname": spec(),
     "uptime": spec(),
     "free": spec(text="-s -c"),
@@ -102,7 +108,7 @@ SPECS: Mapping[str, Spec] = {
     "whoami": spec(),
     "id": spec(),
     "groups": spec(),
-    "who": spec(),
+    "who": spec("read"),
     "w": spec(),
     "last": spec(read="-f --file"),
     "cal": spec(),
@@ -137,7 +143,7 @@ SPECS: Mapping[str, Spec] = {
 
 def _listing(call: Call) -> None:
     """ls: names of files. Those of all below it (-R) are told by the folder's own."""
-    given = split(call, spec("read", text="-I -w -T --ignore --hide --color --sort --time --format -D"))
+    given = split(call, spec("read", text="-I -w -T --ignore --hide --sort --time --format"))
     for text in [arg.text for arg in given.operands] or ["."]:
         call.read(text)
 
