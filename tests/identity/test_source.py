@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from tests.identity.forge import CORP, NOW, FakeIssuers, claims, jwk, rsa_key, t
 from tests.identity.test_keys import Shelf
 from vedette.identity import Identity, IdentityError, Issuers, IssuerSettings, SigningKeys, Tokens
 from vedette.identity.keys import create
-from vedette.model import Kind
+from vedette.model import Kind, Principal
 
 SECRET, RECORD = create("ci", "svc-ci", Kind.SERVICE, ["deploy"], NOW + 600, now=NOW)
 
@@ -214,3 +215,45 @@ async def test_clocks_that_jump_cause_no_fetches():
             await world.refused(corp)
     assert await world.identity.by_token(corp)
     assert len(world.pages.asked) == asked
+
+
+class Certified:
+    """Stands in for the authorities of callers: every chain is this principal's."""
+
+    withdrawn: frozenset[str] = frozenset()
+    whose = Principal("etl", Kind.AGENT, issuer="corp", credential="x509:1:2")
+
+    def __contains__(self, issuer: str) -> bool:
+        return issuer == "corp"
+
+    def principal(self, chain: Sequence[bytes], now: float) -> Principal:
+        return self.whose
+
+
+async def test_who_is_blocked_is_refused_by_every_way_proven_a_moment_ago_or_not():
+    world, blocked = World(RECORD), set()
+
+    def refuse(who: Principal) -> None:
+        if not blocked.isdisjoint(who.answers_to):
+            raise IdentityError("identity.blocked", "blocked")
+
+    issuers = Issuers([IssuerSettings(CORP, "vedette")], world.pages.fetch, clock=lambda: 0.0)
+    world.identity = Identity(
+        world.tokens, issuers, world.shelf, refuse=refuse, clock=lambda: NOW, certificates=Certified()
+    )
+    own = world.tokens.issue("agent-7", Kind.AGENT, [], 60, now=NOW).text
+    corp = token({"alg": "RS256", "kid": "r1"}, claims(), rsa_key("r1"))
+    texts = (own, corp, SECRET.reveal())
+    found = [await world.identity.by_token(text) for text in texts]
+    assert world.identity.by_certificate([b"chain"]) == Certified.whose
+
+    for text, who in zip(texts, found, strict=True):
+        blocked.add(who.id)
+        assert await world.refused(text) == "identity.blocked"
+        world.identity.forget()
+        assert await world.refused(text) == "identity.blocked"
+    blocked.add("x509:1:2")
+    with pytest.raises(IdentityError, match="blocked"):
+        world.identity.by_certificate([b"chain"])
+    blocked.clear()
+    assert [await world.identity.by_token(text) for text in texts] == found

@@ -9,6 +9,7 @@ import pytest
 
 from tests.issuer.conftest import FORM, House
 from vedette.model import Kind
+from vedette.store.blocks import Block
 
 
 async def test_a_service_account_gets_a_token_of_its_own(home: House) -> None:
@@ -105,3 +106,16 @@ async def test_a_disabled_account_gets_nothing(home: House) -> None:
     answer = await home.token(grant_type="client_credentials", client_id="ci", client_secret=secret)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     assert home.refusals() == ["login.disabled"]
+
+
+@pytest.mark.parametrize("name", ["vedette#deploy", "vedette#anna"], ids=["itself", "its owner"])
+async def test_a_blocked_account_gets_no_token_on_record(home: House, name: str) -> None:
+    secret = await home.account("deploy", Kind.AGENT, ["ai-agents"], owner="anna")
+    home.app.blocks.add(Block(name, "vedette#ada", "odd queries", time.time()))
+    answer = await home.token(grant_type="client_credentials", client_id="deploy", client_secret=secret)
+    assert (answer.status_code, answer.json()["error"]) == (400, "access_denied")
+    assert home.journal("token.issued") == []
+    assert [each["code"] for each in home.journal("login.refused")] == ["identity.blocked"]
+    home.app.blocks.remove(name)
+    again = await home.token(grant_type="client_credentials", client_id="deploy", client_secret=secret)
+    assert again.status_code == 200
