@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -312,3 +313,51 @@ async def test_limits_count_lines_and_bytes(server: sshd.Sshd, tmp_path: Path) -
         assert done.exit_status == 126
         assert "limit.reached, rule tested/few" in str(done.stderr)
         assert (await connection.run("true")).exit_status == 0
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+async def test_a_kill_ends_what_ignores_it(stand: Stand, server: sshd.Sshd, hangs_up: bool) -> None:
+    """For root, OpenSSH may pass no signal on, and says so: then it is its log that shows both."""
+    refused = "session signalling requires privilege separation"
+    before = server.said().count(refused)
+    async with caller(stand) as connection:
+        stubborn = "trap '' TERM HUP PIPE; echo $$; while :; do sleep 0.1; done"
+        process = await connection.create_process(stubborn)
+        number = int(await process.stdout.readline())
+        (session,) = stand.app.live.sessions
+        assert stand.app.live.kill(session, "enough")
+        if hangs_up:
+            connection.abort()
+        try:
+            async with asyncio.timeout(processes.PATIENCE_SECONDS):
+                while _there(number) and server.said().count(refused) < before + 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        await connection.wait_closed()
+    (closed,) = await stand.recorded("session.closed")
+    assert closed["reason"] == "killed: enough"
+
+
+def _there(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_nothing_begins_once_it_is_killed(stand: Stand) -> None:
+    async with caller(stand) as connection:
+        process = await connection.create_process("echo runs; sleep 5")
+        assert await process.stdout.readline() == "runs\n"
+        (engine,) = [stand.app.ssh.engine] if stand.app.ssh else []
+        (session,) = engine.sessions.values()
+        (name,) = stand.app.live.sessions
+        assert stand.app.live.kill(name, "enough")
+        with pytest.raises(asyncssh.ChannelOpenError, match="the session is over"):
+            session.session(connection)  # type: ignore[arg-type]
+        with pytest.raises(asyncssh.ChannelOpenError, match="the session is over"):
+            await session.forward("db.internal", 5432)
+        await connection.wait_closed()

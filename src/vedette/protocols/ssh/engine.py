@@ -240,6 +240,7 @@ class Engine:
                 shared.journal.defer(*events.encode(closed))
         with contextlib.suppress(OSError):
             connection.disconnect(asyncssh.DISC_BY_APPLICATION, f"vedette: {end.reason}")
+        await session.stopped()
 
     # --- records ----------------------------------------------------------------------------------------
 

@@ -28,9 +28,13 @@ MAX_CHANNELS = 64
 MAX_EARLY = 64
 #: How often a caller that waits for people is looked at: is it still there?
 WATCH_SECONDS = 0.2
+#: How long a command that is ended has to go by itself (TERM), and then to go at all (KILL).
+TERM_SECONDS = 1.0
+KILL_SECONDS = 0.5
 #: How long a peer may take to read our last words.
 LAST_WORDS_SECONDS = 2.0
 MAX_TEXT_CHARACTERS = 1000
+OVER = "vedette: the session is over"
 
 Environment = Mapping[str, str]
 SFTP = "sftp"
@@ -104,6 +108,10 @@ class Session:
         self._received = 0
         self._passed: dict[str, list[int]] = {}
         self._tunnels = 0
+        self._tunnelled: set[Tunnel] = set()
+        self._ups: set[Up] = set()
+        self._none_left = asyncio.Event()
+        self._stopping = False
 
     # --- from login to end -----------------------------------------------------------------------
 
@@ -128,6 +136,8 @@ class Session:
         for down in list(self._downs):
             if down.task is not None:
                 down.task.cancel()
+        for tunnel in list(self._tunnelled):
+            tunnel.abandon()
         gate = self._gate
         return End(
             reason, gate.actions if gate else 0, gate.denied if gate else 0, self._sent, self._received
@@ -141,11 +151,42 @@ class Session:
     def close(self, ending: Ending) -> None:
         """Somebody ends it: callers are told why on each open channel, commands on the host to stop."""
         said = words.line(f"session ended: {ending.reason}; {ending.hint} [{ending.code}]")
+        self._stopping = True
         for down in list(self._downs):
             down.say(said)
-            if down.up is not None:
-                down.up.signal("TERM")
+            down.cut()
+        for up in list(self._ups):
+            up.cut()
+            up.signal("TERM")
         self.end(ending.word)
+
+    async def stopped(self) -> None:
+        """
+        Where somebody has ended it: returns once its commands are gone, or cannot be made to go.
+
+        What ignores TERM gets KILL (RFC 4254 section 6.9), whether or not its caller is still there.
+        """
+        if not self._stopping:
+            return
+        await self._gone(TERM_SECONDS)
+        for up in list(self._ups):
+            up.signal("KILL")
+        await self._gone(KILL_SECONDS)
+        for up in list(self._ups):
+            up.close()
+
+    async def _gone(self, seconds: float) -> None:
+        """Waits until no command runs, *seconds* at most."""
+        self._none_left.clear()
+        if self._ups:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._none_left.wait()
+
+    def _over(self, up: Up) -> None:
+        self._ups.discard(up)
+        if not self._ups:
+            self._none_left.set()
 
     def turn_away(self, code: str, reason: str) -> None:
         """It never begins: whoever waits on a channel is told why there, where every client shows it."""
@@ -170,6 +211,8 @@ class Session:
     def session(
         self, conn: asyncssh.SSHServerConnection
     ) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]:
+        if self.ended:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, OVER)
         if len(self._downs) >= MAX_CHANNELS:
             raise asyncssh.ChannelOpenError(
                 asyncssh.OPEN_RESOURCE_SHORTAGE, f"vedette: {MAX_CHANNELS} channels are open; close one first"
@@ -180,16 +223,18 @@ class Session:
 
     async def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
         """A connection from the host to *host*, where policy lets it. Raises ChannelOpenError."""
-        await self._reached(self._begun.wait())
-        try:
-            action, name = actions.forward(host, port, self._login), actions.destination(host)
-        except actions.Unreadable:
-            raise self.refused("forward", f"{host}:{port}") from None
+        if self.ended:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, OVER)
         if self._tunnels >= MAX_CHANNELS:
             reason = f"vedette: {MAX_CHANNELS} forwards are open; close one first"
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, reason)
-        self._tunnels += 1
+        self._tunnels += 1  # from now on: those that wait count too
         try:
+            await self._reached(self._begun.wait())
+            try:
+                action, name = actions.forward(host, port, self._login), actions.destination(host)
+            except actions.Unreadable:
+                raise self.refused("forward", f"{host}:{port}") from None
             return await self._tunnel(action, name, port)
         except BaseException:
             self._tunnels -= 1
@@ -207,6 +252,7 @@ class Session:
 
         def ended(received: int, reached: str) -> None:
             self._tunnels -= 1
+            self._tunnelled.discard(tunnel)
             status = "error" if reached else "ok"
             self._came(
                 Outcome(ruled.action, status, reached and f"limit {reached}", received, self._clock() - began)
@@ -218,6 +264,11 @@ class Session:
         except asyncssh.ChannelOpenError as no:
             self._came(Outcome(ruled.action, "error", "not connected", 0, self._clock() - began))
             raise asyncssh.ChannelOpenError(no.code, "vedette: the host could not connect there") from None
+        if self.ended:
+            tunnel.up.close()
+            self._came(Outcome(ruled.action, "lost", "", 0, self._clock() - began))
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, OVER)
+        self._tunnelled.add(tunnel)
         return tunnel.down
 
     async def _reached(self, waited: Awaitable[T]) -> T:
@@ -227,7 +278,7 @@ class Session:
             await asyncio.wait((task, self._ended), return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "vedette: the session is over")
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, OVER)
         finally:
             if not task.done():
                 task.cancel()
@@ -254,7 +305,8 @@ class Session:
         return self._gate.refuse(actions.other(kind, shown), _message(text), deny)
 
     def _asked(self, down: Down, kind: str, text: str) -> None:
-        down.task = asyncio.create_task(self._serve(down, kind, text))
+        if not self.ended:
+            down.task = asyncio.create_task(self._serve(down, kind, text))
 
     # --- one channel -----------------------------------------------------------------------------------
 
@@ -316,7 +368,14 @@ class Session:
         began = self._clock()
         ended: asyncio.Future[Up] = asyncio.get_running_loop().create_future()
         meter = Meter(() if files else allow.limits, self._passed)
-        up = Up(down, lambda which: None if ended.done() else ended.set_result(which), self._carried, meter)
+
+        def over(which: Up) -> None:
+            self._over(which)
+            if not ended.done():
+                ended.set_result(which)
+
+        up = Up(down, over, self._carried, meter)
+        self._ups.add(up)
         self.busy += 0 if files else 1
         status, tag = "lost", ""
         try:
@@ -336,11 +395,15 @@ class Session:
                 await ended
             status, tag = _say_end(down, up, meter)
         except asyncssh.ChannelOpenError:
+            self._over(up)
             down.say(words.line("the host did not take it [upstream.refused]"))
             down.end(words.BROKEN_STATUS)
         except asyncio.CancelledError:
             status = "cancelled"
-            up.close()
+            if not self._stopping:
+                up.close()  # else `stopped` has the last word
+            if up.channel is None:
+                self._over(up)
             raise
         finally:
             self.busy -= 0 if files else 1

@@ -22,14 +22,19 @@ class End(asyncssh.SSHTCPSession[bytes]):
         self._channel: asyncssh.SSHTCPChannel[bytes] | None = None
         self._early: list[bytes] = []
         self._eof = False
+        self._finished = False
+        self.opened = False
 
     def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:
         self._channel = chan
+        self.opened = True
         for data in self._early:
             chan.write(data)
         self._early.clear()
         if self._eof:
             chan.write_eof()
+        if self._finished:
+            chan.close()
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self.other is None or not self._took(data):
@@ -80,6 +85,7 @@ class End(asyncssh.SSHTCPSession[bytes]):
 
     def finish(self) -> None:
         """The other end is over: what is still to be written is written, then this one ends too."""
+        self._finished = True
         if self._channel is not None:
             self._channel.close()
 
@@ -114,6 +120,13 @@ class Tunnel:
         self.received += len(data)
         self._carried(0, len(data))
         return True
+
+    def abandon(self) -> None:
+        """The caller is gone: an end of its that never opened never will."""
+        if not self.down.opened:
+            self.down.opened = True
+            self.up.close()
+            self._one_less()
 
     def _one_less(self) -> None:
         self._open -= 1

@@ -175,6 +175,11 @@ class Down(asyncssh.SSHServerSession[bytes]):
         if self.channel is not None and not self.gone:
             self.channel.resume_reading()
 
+    def cut(self) -> None:
+        """Nothing more goes up, and the end of this channel is not passed on."""
+        self.up = None
+        self.pause()
+
     def say(self, words: bytes) -> None:
         """On the caller's standard error."""
         self.write(words, asyncssh.EXTENDED_DATA_STDERR)
@@ -226,6 +231,7 @@ class Up(asyncssh.SSHClientSession[bytes]):
         self.filter: Callable[[bytes], bytes] | None = None
         self.problem = ""
         self._over = False
+        self._cut = False
         self._down = down
         self._ended = ended
         self._carried = carried
@@ -235,6 +241,8 @@ class Up(asyncssh.SSHClientSession[bytes]):
         self.channel = chan
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
+        if self._cut:
+            return
         if not self._meter.permits(data):
             self.close()
             return
@@ -291,8 +299,14 @@ class Up(asyncssh.SSHClientSession[bytes]):
         if self.channel is not None and not self._over:
             self.channel.send_signal(name)
 
-    def pause(self) -> None:
+    def cut(self) -> None:
+        """Nothing more comes down. It is read on all the same, or its end would never be heard of."""
+        self._cut = True
         if self.channel is not None and not self._over:
+            self.channel.resume_reading()
+
+    def pause(self) -> None:
+        if self.channel is not None and not self._over and not self._cut:
             self.channel.pause_reading()
 
     def resume(self) -> None:
