@@ -88,8 +88,9 @@ def _git(call: Call) -> None:
     if any(arg.several or (arg.may_be_option and not arg.known) for arg in rest):
         call.unknown("an argument that may be an option is made at run time")
     for arg in rest:
-        if "/" in arg.text and "://" not in arg.text and not arg.text.startswith("-"):
-            call.notes.mention(arg.text, call.scope.folders)
+        named = _named(arg.text)
+        if "/" in named and "://" not in named:
+            call.notes.mention(named, call.scope.folders)
     if any(_runs(verb, arg.text) for arg in rest):
         call.unknown("options that run programs")
     if verb in _LOOKING or (
@@ -125,6 +126,13 @@ def _git(call: Call) -> None:
         call.unknown(f"{verb}, which may be an alias or run programs")
 
 
+def _named(text: str) -> str:
+    """What an operand or the value of an option (``--file=/x``, ``-F/x``) may name."""
+    if text.startswith("--"):
+        return text.partition("=")[2]
+    return text[2:] if text.startswith("-") else text
+
+
 def _paths(rest: list) -> bool:  # type: ignore[type-arg]
     return any(arg.text in ("--", ".") or "/" in arg.text for arg in rest)
 
@@ -132,7 +140,10 @@ def _paths(rest: list) -> bool:  # type: ignore[type-arg]
 def _runs(verb: str, text: str) -> bool:
     if verb in ("commit", "add", "log", "diff", "show", "clean") and text in ("-u", "-c", "-i", "-x"):
         return False
-    return any(text == option or text.startswith(f"{option}=") for option in _RUNNING)
+    name = text.partition("=")[0]
+    # Long options may be cut short; --text is one of its own.
+    short = len(name) > 2 and name.startswith("--") and name != "--text"
+    return any(name == option or (short and option.startswith(name)) for option in _RUNNING)
 
 
 def _only_shows(verb: str, rest: list) -> bool:  # type: ignore[type-arg]
