@@ -52,6 +52,7 @@ class Office:
         self.records: list[Event] = []
         self.broken: OSError | None = None
         self.desks: list[Desk] = []
+        self.parked: list[asyncio.Task[Allow | Deny]] = []
 
     def record(self, event: Event) -> None:
         if self.broken is not None:
@@ -78,6 +79,8 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     yield office
     for desk in office.desks:
         await desk.close()
+    # Who was waiting has been answered, and may still be at the store.
+    await asyncio.gather(*office.parked, return_exceptions=True)
     await store.close()
 
 
@@ -85,12 +88,13 @@ Parked = tuple["asyncio.Task[Allow | Deny]", str]
 
 
 @pytest.fixture
-def park() -> Callable[..., Awaitable[Parked]]:
+def park(office: Office) -> Callable[..., Awaitable[Parked]]:
     """Begin to wait; comes back with the task and the hold's id once it can be seen."""
 
     async def run(desk: Desk, ask: Ask = ASK, hold: Hold = HOLD, policy: str = POLICY) -> Parked:
         told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(desk.wait(ask, hold, policy, told=told.set_result))
+        office.parked.append(task)
         return task, await told
 
     return run

@@ -82,7 +82,8 @@ class Store:
         return store
 
     async def close(self) -> None:
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        while self._leaving:
+            await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._engine.dispose()
 
     @property
