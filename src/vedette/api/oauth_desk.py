@@ -131,9 +131,7 @@ class Counter:
         await self.here.store.tokens.add(record, note)
         return issued
 
-    async def void(
-        self, *, owner: str = "", grant: str = "", parent: str = "", by: str, reason: str
-    ) -> None:
+    async def void(self, *, owner: str = "", grant: str = "", parent: str = "", by: str, reason: str) -> None:
         """Make void every token of *owner*, *grant* or *parent*, and end its sessions; on record or not."""
         await void(self.here, owner=owner, grant=grant, parent=parent, by=by, reason=reason)
 
