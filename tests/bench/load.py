@@ -152,6 +152,52 @@ def stream(programs: Path, side: Side, rows: int, width: int) -> float:
     return (_cpu(side) - before).own
 
 
+PROVING = """
+import asyncio, struct, sys
+import uvloop
+host, port, user, token, seconds, workers = sys.argv[1], int(sys.argv[2]), sys.argv[3], input(), float(sys.argv[4]), int(sys.argv[5])
+body = struct.pack("!I", 196608) + b"".join(part.encode() + b"\\0" for part in ("user", user, "database", "nowhere")) + b"\\0"
+opening = struct.pack("!I", len(body) + 4) + body
+secret = token.encode() + b"\\0"
+password = b"p" + struct.pack("!I", len(secret) + 4) + secret
+
+async def work(end):
+    done = 0
+    loop = asyncio.get_running_loop()
+    while loop.time() < end:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(opening)
+        await reader.readexactly(9)
+        writer.write(password)
+        said = await reader.read()
+        assert b"login.resource" in said, said
+        writer.close()
+        done += 1
+    return done
+
+async def main():
+    end = asyncio.get_running_loop().time() + seconds
+    print(sum(await asyncio.gather(*(work(end) for _ in range(workers)))))
+
+uvloop.run(main())
+"""
+
+
+def proofs(side: Side, seconds: float, workers: int = 8) -> float:
+    """Callers a second that prove who they are, and ask for a resource that is not there."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROVING, side.host, str(side.port), side.user, str(seconds), str(workers)],
+        input=side.password + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds + processes.PATIENCE_SECONDS,
+    )
+    if done.returncode:
+        raise processes.ChildFailed(done.stderr[-1500:])
+    return int(done.stdout) / seconds
+
+
 PARSING = """
 import sys
 import psycopg

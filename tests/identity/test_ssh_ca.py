@@ -32,7 +32,7 @@ from vedette.model import Kind, Principal
 NOW = 1_800_000_000.0
 AGENT = Principal(
     "agent-7", Kind.AGENT, frozenset({"ai-agents", "büro"}), "https://login.example.com", "a@example.com",
-    "person-1", "jti-1", NOW + 3600, frozenset({"appdb", "bastion"}),
+    "person-1", "jti-1", NOW + 3600, frozenset({"appdb", "bastion"}), "https://login.example.com#person-1",
 )  # fmt: skip
 KEYGEN = shutil.which("ssh-keygen")
 
