@@ -61,11 +61,11 @@ live: prepare servers agents  ## Only the tests that drive real servers and clie
 	@$(BIN)/python -m pytest -m live $(ARGS)
 
 slow: prepare servers  ## What takes long: a thousand races, hundreds of kills
-	@$(BIN)/python -m pytest -m slow -o faulthandler_timeout=0 $(ARGS)
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 fuzz: prepare  ## Fuzz the decoders for MINUTES (default 10)
 	@VEDETTE_FUZZ_SECONDS=$$(( $${MINUTES:-10} * 60 )) $(BIN)/python -m pytest -m fuzz -p no:randomly \
-	    -o faulthandler_timeout=0 $(ARGS)
+	    $(ARGS)
 
 bench: prepare servers  ## Ratios beside direct and pgbouncer (FULL=1: the long form)
 	@.ci/packages "the comparison with pgbouncer" pgbouncer=/usr/sbin/pgbouncer
