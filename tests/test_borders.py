@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = "vedette"
 
 # The pure core. Every module of a protocol belongs to it, except those in EDGE.
-PURE = ("model", "sql", "shell", "policy", "masking", "protocols")
+PURE = ("model", "sql", "shell", "kubernetes", "policy", "masking", "protocols")
 # The asyncio part of protocols: sockets, clocks and tasks live here and nowhere else in them.
 EDGE = (
     "protocols.drive",
@@ -57,6 +57,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     # Agents have it without the rest; tests/client/test_borders.py says the same of packages.
     "client": ("",),
     "sql": ("config", "policy", "masking", "protocols", "gate", *ADAPTERS, *SHELL),
+    "kubernetes": ("config", "policy", "protocols", "gate", *ADAPTERS, *SHELL),
     "policy": ("sql", "masking.plan", "masking.rewrite", "protocols", "gate", *ADAPTERS, *SHELL),
     "masking": ("sql", "config", "policy", "protocols", "gate", *ADAPTERS, *SHELL),
     "protocols": ("store", *SHELL),
