@@ -17,6 +17,7 @@ from vedette.masking.prose import hide
 from vedette.masking.rewrite import rewrite
 from vedette.masking.tally import Tally
 from vedette.model import MaskRule
+from vedette.protocols.http import bodies, heads
 from vedette.protocols.postgres import messages, scram, startup
 from vedette.shell import read as read_shell
 
@@ -52,6 +53,27 @@ def _read_messages(data: bytes) -> None:
             if data[at : at + 1] in (b"E", b"N"):
                 assert isinstance(messages.read_fields(body), dict)
             at = end
+
+
+def _read_http(data: bytes) -> None:
+    """As a connection does: head, body, and what is left is the next head."""
+    head, end, rest = data.partition(heads.END)
+    if not head or not end:
+        return
+    with contextlib.suppress(heads.Malformed):
+        read = heads.read_request if not head.startswith(b"HTTP/") else _read_answer
+        body = bodies.body(read(head + end).framing)
+        buffer = bytearray()
+        for at in range(0, len(rest), 7):
+            buffer += rest[at : at + 7]
+            if body.done:
+                break
+            before = len(buffer)
+            assert len(body.take(buffer)) <= before, "a body longer than what came"
+
+
+def _read_answer(head: bytes) -> heads.Response:
+    return heads.read_response(head, "GET")
 
 
 def _scram_server(data: bytes) -> None:
@@ -152,6 +174,15 @@ _PARAMETERS = {
 }
 
 TARGETS = (
+    Target(
+        "http",
+        [
+            b"POST /api HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Type: a/b\r\n\r\nabcHTTP/1.1 204 No\r\n\r\n",
+        ],
+        _read_http,
+    ),
     Target(
         "startup",
         [
