@@ -201,7 +201,7 @@ async def test_sessions_go_on_while_rules_are_compiled(pg16, database, tmp_path,
             assert served.wait(PATIENCE_SECONDS)
             return reload(*given)
 
-        monkeypatch.setattr("vedette.app.reload", slowly)
+        monkeypatch.setattr("vedette.reloading.reload", slowly)
         there = await asyncpg.connect(**live.keywords())
         coming = asyncio.create_task(_change(live, "resources", "appdb", "about", to="slow"))
         await asyncio.to_thread(begun.wait)

@@ -60,6 +60,12 @@ def private_folder(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def kept_secret(path: Path) -> bytes:
+    """32 secret bytes that stay the same over restarts, made on the first call. Raises KeyFileError."""
+    private_folder(path.parent)
+    return read_private(path) if path.exists() else create_private(path, secrets.token_bytes(32))
+
+
 def create_private(path: Path, content: bytes) -> bytes:
     """Write a new file (mode 0600) and return what the file holds then.
 
