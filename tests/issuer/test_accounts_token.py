@@ -111,11 +111,14 @@ async def test_a_disabled_account_gets_nothing(home: House) -> None:
 @pytest.mark.parametrize("name", ["vedette#deploy", "vedette#anna"], ids=["itself", "its owner"])
 async def test_a_blocked_account_gets_no_token_on_record(home: House, name: str) -> None:
     secret = await home.account("deploy", Kind.AGENT, ["ai-agents"], owner="anna")
-    home.app.blocks.add(Block(name, "vedette#ada", "odd queries", time.time()))
+    block = Block(name, "vedette#ada", "odd queries", time.time())
+    await home.app.store.blocks.put(block)
+    home.app.blocks.add(block)
     answer = await home.token(grant_type="client_credentials", client_id="deploy", client_secret=secret)
     assert (answer.status_code, answer.json()["error"]) == (400, "access_denied")
     assert home.journal("token.issued") == []
     assert [each["code"] for each in home.journal("login.refused")] == ["identity.blocked"]
+    await home.app.store.blocks.remove(name)
     home.app.blocks.remove(name)
     again = await home.token(grant_type="client_credentials", client_id="deploy", client_secret=secret)
     assert again.status_code == 200
