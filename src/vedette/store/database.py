@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import URL, Connection, Dialect, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util.concurrency import in_greenlet
 
 from vedette.store.accounts import Accounts
 from vedette.store.actions import Actions
@@ -71,6 +73,7 @@ class Store:
         if sqlite:
             event.listen(engine.sync_engine, "connect", _prepare)
             event.listen(engine.sync_engine, "begin", _begin)
+            _close_once(engine.sync_engine.dialect)
         store = cls(engine)
         try:
             await migrate(store)
@@ -129,6 +132,22 @@ class Store:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
         return task
+
+
+def _close_once(dialect: Dialect) -> None:
+    """Where its caller goes away in mid-statement, a connection is closed, and nothing else besides.
+
+    SQLAlchemy closes it in a task of its own and, cancelled a second time, stops its thread under that
+    task's feet: it then waits for ever, and so does whoever ends the event loop.
+    """
+
+    def terminate(connection: DBAPIConnection) -> None:
+        if in_greenlet():
+            connection.close()
+        else:  # dropped unclosed, and found by the collector
+            connection.terminate()
+
+    dialect.do_terminate = terminate  # type: ignore[assignment, method-assign]
 
 
 async def _made(connection: AsyncConnection) -> AsyncConnection:
