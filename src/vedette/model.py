@@ -209,6 +209,33 @@ class Lifetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Shell:
+    """Interactive shells may be opened, by *rule*; *guarded*: each line is judged before it is entered."""
+
+    rule: str
+    guarded: bool = False
+
+
+#: Of each stream of a command without a terminal, so many bytes are kept where no rule says otherwise.
+KEPT_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """
+    What is kept of terminals and commands: of each stream of a command without a terminal the first
+    *output* bytes; of a terminal everything that was shown, and with *input* what was typed at it.
+    """
+
+    output: int = KEPT_BYTES
+    input: bool = False
+
+
+#: What opening an interactive shell touches: only a ``shell`` rule permits it.
+SHELL_OBJECT = "terminal:shell"
+
+
+@dataclass(frozen=True, slots=True)
 class Deny:
     """Refused. *code* is stable (``policy.denied``, ``approval.expired``, ...);
     *rule*, *reason* and *hint* are for the caller to read."""

@@ -311,4 +311,4 @@ def test_a_list_that_is_none_is_said() -> None:
 
 
 def test_kinds_are_those_of_the_design() -> None:
-    assert KINDS == ("allow", "deny", "hold", "mask", "limit", "session")
+    assert KINDS == ("allow", "deny", "hold", "mask", "limit", "session", "shell", "record")

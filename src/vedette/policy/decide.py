@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from vedette.model import (
+    SHELL_OBJECT,
+    Action,
     Allow,
     Ask,
     Decision,
@@ -20,7 +22,9 @@ from vedette.model import (
     Limit,
     MaskRule,
     Principal,
+    Recorded,
     Resource,
+    Shell,
     Verdict,
 )
 from vedette.policy import wording
@@ -33,8 +37,12 @@ from vedette.policy.rules.deny import DenyRule
 from vedette.policy.rules.hold import HoldRule
 from vedette.policy.rules.limit import Limiting
 from vedette.policy.rules.mask import Masking
+from vedette.policy.rules.record import Recording, fullest
 from vedette.policy.rules.session import Lasting, strictest
+from vedette.policy.rules.shell import Shelling
+from vedette.policy.rules.shell import strictest as strictest_shell
 from vedette.policy.scope import Where, Who, lenders_of
+from vedette.policy.spoken import PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +61,27 @@ class Policy:
 
     @property
     def judging(self) -> tuple[Judging, ...]:
-        return tuple(rule for rule in self.rules if isinstance(rule, AllowRule | HoldRule | DenyRule))
+        return tuple(
+            rule.allow if isinstance(rule, Shelling) else rule
+            for rule in self.rules
+            if isinstance(rule, AllowRule | HoldRule | DenyRule)
+            or (isinstance(rule, Shelling) and not rule.lent)
+        )
 
     @property
     def restricting(self) -> Policy:
         """The same without what it permits."""
-        return replace(self, rules=tuple(rule for rule in self.rules if not isinstance(rule, AllowRule)))
+        kept = (rule for rule in self.rules if not isinstance(rule, AllowRule))
+        rules = (replace(rule, lent=True) if isinstance(rule, Shelling) else rule for rule in kept)
+        return replace(self, rules=tuple(rules))
+
+    @property
+    def shells(self) -> tuple[Shelling, ...]:
+        return tuple(rule for rule in self.rules if isinstance(rule, Shelling))
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        return tuple(rule for rule in self.rules if isinstance(rule, Recording))
 
     @property
     def masks(self) -> tuple[MaskRule, ...]:
@@ -111,7 +134,18 @@ class Policies:
 class Applied:
     """The policies that apply together, compiled once for all sessions that they apply to."""
 
-    __slots__ = ("enforced", "every", "lifetime", "limits", "masks", "observing", "policies", "reads_text")
+    __slots__ = (
+        "enforced",
+        "every",
+        "lifetime",
+        "limits",
+        "masks",
+        "observing",
+        "policies",
+        "reads_text",
+        "recorded",
+        "shell",
+    )
 
     def __init__(self, policies: tuple[Policy, ...]) -> None:
         self.policies = policies
@@ -120,6 +154,8 @@ class Applied:
         self.masks = tuple(mask for policy in enforcing for mask in policy.masks)
         self.limits = tuple(limit for policy in enforcing for limit in policy.limits)
         self.lifetime = strictest(policy.lifetime for policy in enforcing)
+        self.shell = strictest_shell(rule for policy in enforcing for rule in policy.shells)
+        self.recorded = fullest(rule for policy in enforcing for rule in policy.recordings)
         self.every = Bench([rule for policy in policies for rule in policy.judging])
         # None where no policy enforces anything; then nothing is enforced, silence included.
         self.enforced: Bench | None = None
@@ -133,7 +169,16 @@ class Applied:
 class SessionPolicy:
     """The policies that apply to one session. Not to be shared between threads."""
 
-    __slots__ = ("_applied", "_decisions", "_memory", "_values", "hash", "principal", "resource")
+    __slots__ = (
+        "_applied",
+        "_decisions",
+        "_memory",
+        "_terminals",
+        "_values",
+        "hash",
+        "principal",
+        "resource",
+    )
 
     def __init__(self, version: str, principal: Principal, resource: Resource, applied: Applied) -> None:
         self.hash = version
@@ -142,6 +187,7 @@ class SessionPolicy:
         self._applied = applied
         self._values = {"principal": of_principal(principal), "resource": of_resource(resource)}
         self._memory: Memory = {}
+        self._terminals = resource.protocol in PROTOCOLS and PROTOCOLS[resource.protocol].terminals
         self._decisions: dict[str, Decision] = {}
 
     @property
@@ -171,6 +217,19 @@ class SessionPolicy:
     def lifetime(self) -> Lifetime:
         """How long the session may last: of each bound the strictest of all policies that are enforced."""
         return self._applied.lifetime
+
+    @property
+    def shell(self) -> Shell | None:
+        """Whether and how interactive shells are opened; where nothing is enforced, they are recorded."""
+        applied = self._applied
+        if applied.enforced is None and applied.policies:
+            return Shell(wording.OBSERVING)
+        return applied.shell
+
+    @property
+    def recorded(self) -> Recorded:
+        """What is kept of terminals and commands: the most that any policy asks for that is enforced."""
+        return self._applied.recorded
 
     def decide(self, ask: Ask) -> Decision:
         """The verdict on *ask*, which must be of this session.
@@ -207,6 +266,8 @@ class SessionPolicy:
             if isinstance(would, Allow):
                 return Allow(would.rule)
             return Allow(wording.OBSERVING, observed=would)
+        if applied.shell is None and self._terminals and _opens_shell(view.action):
+            return wording.no_shell(self.resource)
         verdict = applied.enforced.judge(view)
         if isinstance(verdict, Deny):
             return verdict
@@ -236,5 +297,13 @@ class SessionPolicy:
                 yield mask.rule, "mask" + mark, ", ".join((*sorted(mask.entities), *mask.columns))
             for limit in policy.limits:
                 yield limit.rule, "limit" + mark, wording.limit_text(limit)
+            for shell in policy.shells:
+                yield shell.name, "shell" + mark, wording.shell_text(shell.shell)
+            for recording in policy.recordings:
+                yield recording.name, "record" + mark, wording.record_text(recording.output, recording.input)
             for name, text in wording.lifetime_texts(policy.lifetime):
                 yield name, "session" + mark, text
+
+
+def _opens_shell(action: Action) -> bool:
+    return any(touch.object == SHELL_OBJECT for touch in action.touches)

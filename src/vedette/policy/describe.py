@@ -8,9 +8,11 @@ from vedette.policy.rules.allow import AllowRule
 from vedette.policy.rules.deny import DenyRule
 from vedette.policy.rules.hold import HoldRule
 from vedette.policy.rules.mask import Masking
+from vedette.policy.rules.record import Recording
 from vedette.policy.rules.session import Lasting
+from vedette.policy.rules.shell import Shelling
 from vedette.policy.units import spoken
-from vedette.policy.wording import lifetime_texts, limit_text
+from vedette.policy.wording import lifetime_texts, limit_text, record_text, shell_text
 
 
 def rule(found: Rule) -> str:
@@ -31,6 +33,10 @@ def rule(found: Rule) -> str:
         return f"mask {', '.join((*sorted(mask.entities), *mask.columns))} as {mask.strategy}{keep}"
     if isinstance(found, Lasting):
         return f"session {', '.join(text for _, text in lifetime_texts(found.lifetime))}"
+    if isinstance(found, Shelling):
+        return f"interactive shells, {shell_text(found.shell)}"
+    if isinstance(found, Recording):
+        return f"record {record_text(found.output, found.input)}"
     return f"limit to {limit_text(found.limit)}"
 
 

@@ -14,7 +14,9 @@ from vedette.policy.rules.deny import DenyRule
 from vedette.policy.rules.hold import HoldRule
 from vedette.policy.rules.limit import Limiting
 from vedette.policy.rules.mask import Masking
+from vedette.policy.rules.record import Recording
 from vedette.policy.rules.session import Lasting
+from vedette.policy.rules.shell import Shelling
 from vedette.policy.spoken import PROTOCOLS
 from vedette.policy.strict import Node, near
 
@@ -34,6 +36,7 @@ def check(policies: Sequence[Policy], nodes: Sequence[Node], resources: Sequence
         _shadowed(policy, rules)
         _conditions(policy, rules)
         _masks(policy, rules)
+        _terminals(policy, rules)
         if resources is not None:
             _reaches(policy, node, resources)
 
@@ -56,6 +59,10 @@ def _meaning(rule: Rule) -> tuple[object, ...]:
     if isinstance(rule, Lasting):
         bounds = (rule.lifetime.max, rule.lifetime.idle, rule.lifetime.recheck)
         return (Lasting, *(None if bound is None else bound.seconds for bound in bounds))
+    if isinstance(rule, Shelling):
+        return (Shelling, rule.shell.guarded)
+    if isinstance(rule, Recording):
+        return (Recording, rule.output, rule.input)
     if isinstance(rule, HoldRule):
         hold = rule.hold
         return (
@@ -113,7 +120,7 @@ def _spells(wide: Globs, narrow: Globs) -> bool:
 
 def _conditions(policy: Policy, nodes: Sequence[Node]) -> None:
     for rule, node in zip(policy.rules, nodes, strict=True):
-        if isinstance(rule, Masking | Limiting | Lasting):
+        if isinstance(rule, Masking | Limiting | Lasting | Shelling | Recording):
             continue
         condition = rule.matcher.condition
         if condition is not None and not condition.paths:
@@ -128,6 +135,18 @@ def _masks(policy: Policy, nodes: Sequence[Node]) -> None:
             node.problem(f"results of {', '.join(blind)} cannot be masked", fix)
 
 
+def _terminals(policy: Policy, nodes: Sequence[Node]) -> None:
+    named = policy.where.protocols
+    if not named or any(PROTOCOLS[name].terminals for name in named):
+        return
+    for rule, node in zip(policy.rules, nodes, strict=True):
+        if isinstance(rule, Shelling | Recording):
+            word = "shell" if isinstance(rule, Shelling) else "record"
+            node.problem(
+                f"{', '.join(sorted(named))} has no terminals: {word} can never matter", "remove the rule"
+            )
+
+
 def _reaches(policy: Policy, node: Node, resources: Sequence[Resource]) -> None:
     names = [resource.name for resource in resources]
     where = Node(policy.where.resources, (*node.path, "where", "resources"), node.book)
@@ -138,6 +157,13 @@ def _reaches(policy: Policy, node: Node, resources: Sequence[Resource]) -> None:
     if not reached and not lost:
         fix = "compare its where with the labels and protocols of the resources"
         node.problem(f'policy "{policy.name}" applies to no resource', fix)
+    bare = reached and not any(PROTOCOLS[resource.protocol].terminals for resource in reached)
+    if bare and (policy.shells or policy.recordings):
+        word = "shell" if policy.shells else "record"
+        problem = f"nothing that it applies to has terminals: its {word} rule can never matter"
+        node.problem(
+            f'policy "{policy.name}": {problem}', "remove the rule, or name such a resource in where"
+        )
     for resource in reached:
         if policy.masks and not PROTOCOLS[resource.protocol].masks:
             problem = f'"{resource.name}" speaks {resource.protocol}, whose results cannot be masked'

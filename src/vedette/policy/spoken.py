@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """*masks*: results can be masked. *dialects*: whose facts its actions carry."""
+    """
+    *masks*: results can be masked. *dialects*: whose facts its actions carry. *terminals*: there are
+    commands and terminals, which are recorded as they go.
+    """
 
     masks: bool
     dialects: tuple[str, ...] = ()
+    terminals: bool = False
 
 
 PROTOCOLS: Mapping[str, Spoken] = {
     "postgres": Spoken(masks=True, dialects=("sql",)),
-    "ssh": Spoken(masks=False, dialects=("shell",)),
+    "ssh": Spoken(masks=False, dialects=("shell",), terminals=True),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vedette.model import Action, Deny, Effect, Hold, Lifetime, Limit, Resource, Touch
+from vedette.model import Action, Deny, Effect, Hold, Lifetime, Limit, Resource, Shell, Touch
 from vedette.policy.units import spoken
 
 # Of several refusals the first of the plainest is told: a rule's own message, then what a rule says without
@@ -39,6 +39,15 @@ def lifetime_texts(lifetime: Lifetime) -> Iterator[tuple[str, str]]:
             yield bound.rule, f"{name} {spoken(bound.seconds)}"
 
 
+def shell_text(shell: Shell) -> str:
+    return "guarded" if shell.guarded else "recorded"
+
+
+def record_text(output: int | None, typed: bool) -> str:
+    parts = [f"{output} bytes of each output" if output is not None else "", "what is typed" if typed else ""]
+    return " and ".join(part for part in parts if part) or "nothing more"
+
+
 def refusal(deny: Deny, touch: Touch, action: Action, *, certain: bool) -> Refusal:
     """How plain it is, and *deny* with its reason spelt out."""
     reason = deny.reason or f"{_what(touch)} is not permitted here"
@@ -61,6 +70,12 @@ def silence(touch: Touch, action: Action) -> Refusal:
 def no_policy(resource: Resource) -> Deny:
     reason = f'no policy applies to you on "{resource.name}"'
     return Deny(DEFAULT, reason, "ask an administrator for a policy that names you", code="policy.default")
+
+
+def no_shell(resource: Resource) -> Deny:
+    reason = f'interactive shells are not let through on "{resource.name}"'
+    hint = "give the command (ssh HOST COMMAND), or ask for a rule that says shell: guarded"
+    return Deny(DEFAULT, reason, hint, code="policy.shell")
 
 
 def holding(hold: Hold, touch: Touch) -> Hold:

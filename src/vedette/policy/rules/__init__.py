@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vedette.policy.matching import Matcher
-from vedette.policy.rules import allow, deny, hold, limit, mask, session
+from vedette.policy.rules import allow, deny, hold, limit, mask, record, session, shell
 from vedette.policy.strict import Node
 
 Judging = allow.AllowRule | hold.HoldRule | deny.DenyRule
-Rule = Judging | mask.Masking | limit.Limiting | session.Lasting
+Rule = Judging | mask.Masking | limit.Limiting | session.Lasting | shell.Shelling | record.Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +38,7 @@ OBLIGING = {
     "mask": Obliges(mask.KEYS, mask.decode),
     "limit": Obliges(limit.KEYS, limit.decode),
     "session": Obliges(session.KEYS, session.decode),
+    "shell": Obliges(shell.KEYS, shell.decode),
+    "record": Obliges(record.KEYS, record.decode),
 }
 KINDS = (*JUDGING, *OBLIGING)
