@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 AGENT := .venv-agent
 BIN := $(VENV)/bin
+# One test file at a time on each core; the servers of a core are its own.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 export PYTHON
 export PYTHONHASHSEED := random
 # Compiling every module anew at each start of a gateway would take seconds, each time.
@@ -48,7 +50,7 @@ test: prepare servers agents  ## Lint, types and every test: exactly what CI run
 	@echo "types"
 	@$(BIN)/mypy --no-error-summary
 	@echo "tests"
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
 
 check: test  ## The same as test
 
@@ -58,7 +60,7 @@ fix: prepare  ## Format and repair what the linter can
 	@$(BIN)/ruff check .
 
 live: prepare servers agents  ## Only the tests that drive real servers and clients
-	@$(BIN)/python -m pytest -m live $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m live $(ARGS)
 
 slow: prepare servers  ## What takes long: a thousand races, hundreds of kills
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -60,7 +60,6 @@ async def test_it_ends_with_the_token(client: Client, office: Office) -> None:
         {"public_key": KEY + "\n" + KEY},
         {"public_key": "x" * 5000},
     ],
-    ids=str,
 )
 async def test_what_is_not_certified(client: Client, office: Office, wish: dict[str, object]) -> None:
     answer = await client.ask("agent", "POST", "/ssh/certificate", json=wish)

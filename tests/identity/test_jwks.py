@@ -218,7 +218,6 @@ def test_what_is_no_key_set_is_refused(document):
         jwk(rsa_key("r1"), "r", alg=["RS256"]),
         jwk(ec_key("a"), "e") | {"y": "AA"},
     ],
-    ids=lambda row: str(row)[:40],
 )
 def test_a_key_that_cannot_be_used_is_left_out_and_the_others_stay(row):
     assert len(keys_of(row, A)) == 1

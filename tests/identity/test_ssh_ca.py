@@ -192,7 +192,6 @@ def test_too_many_groups_are_refused(authority: SshAuthority) -> None:
         ({"signer": ed25519.Ed25519PrivateKey.generate()}, "identity.issuer"),
         ({"signer": rsa.generate_private_key(65537, 2048)}, "identity.issuer"),
     ],
-    ids=str,
 )
 def test_what_is_no_good_certificate(authority: SshAuthority, changes: dict[str, object], code: str) -> None:
     assert authority.principal(forged(authority), NOW).subject == "agent-7", "without the change it is good"
