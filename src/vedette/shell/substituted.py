@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
-from vedette.shell.scope import ANY, PLAIN, Scope
-from vedette.shell.tree import Lit, Sequence, Simple
+from vedette.shell.scope import ANY, HOME, PLAIN, Scope
+from vedette.shell.tree import Assignment, Lit, Sequence, Simple, Word
 
 _FORMAT = re.compile(
     r"\+(?:%[YmdHMSFTsjuUVyN]|[0-9A-Za-z_.:])(?:%[YmdHMSFTsjuUVyN]|[0-9A-Za-z_.:-])*\Z", re.ASCII
 )
+# Quoted, nothing but a backslash means something to echo; bare, no pattern, brace or assignment may be among it.
+_QUOTED = re.compile(r"[^\\]*\Z")
+_BARE = re.compile(r"[A-Za-z0-9_./:,@%+-]*\Z", re.ASCII)
+_HOME = re.compile(r"~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|\Z)", re.ASCII)
 
 
 def value_of(body: Sequence, scope: Scope) -> str:
@@ -22,6 +26,8 @@ def value_of(body: Sequence, scope: Scope) -> str:
     if len(texts) != len(words) or None in texts or not texts or texts[0] in scope.functions or scope.strange:
         return ANY
     match texts:
+        case ["echo", *_]:
+            return _echoed(words[1:], scope)
         case ["pwd"]:
             return scope.here()
         case ["nproc"] | ["id", "-u"] | ["id", "-g"] | ["date", "-I"]:
@@ -33,7 +39,33 @@ def value_of(body: Sequence, scope: Scope) -> str:
     return ANY
 
 
-def _text(word: tuple[object, ...]) -> str | None:
+def _echoed(words: tuple[Word | Assignment, ...], scope: Scope) -> str:
+    """What echo writes, where every shell's writes the same."""
+    found = [_spelled(word, scope) for word in words if not isinstance(word, Assignment)]
+    if any(text is None for text in found) or (found and str(found[0]).startswith("-")):
+        return ANY  # what looks like an option is one in some shells
+    return " ".join(map(str, found)).rstrip("\n")
+
+
+def _spelled(word: Word, scope: Scope) -> str | None:
+    text = ""
+    for place, part in enumerate(word):
+        if not isinstance(part, Lit):
+            return None
+        more = part.text
+        if not part.quoted and not place and (home := _HOME.match(more)):
+            if not home[1] and "HOME" in scope.values:
+                return None
+            text, more = HOME + (home[1] or ""), more[home.end() :]
+            if not more and len(word) > 1:
+                return None
+        if not (_QUOTED if part.quoted else _BARE).match(more):
+            return None
+        text += more
+    return text
+
+
+def _text(word: Word) -> str | None:
     if any(not isinstance(part, Lit) for part in word):
         return None
     return "".join(part.text for part in word if isinstance(part, Lit))

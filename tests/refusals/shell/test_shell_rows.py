@@ -36,7 +36,7 @@ PARTS = 6
 # arguments runs them.
 _RECORDING = (
     "curl wget nc ssh scp rsync crontab systemctl docker kubectl psql iptables useradd usermod userdel passwd mount "
-    "shutdown reboot mail at sysctl cpio ip ss"
+    "shutdown reboot mail at sysctl cpio ip ss git-upload-pack git-receive-pack git-upload-archive"
 )
 _RUNNING = "sudo busybox"
 _PROVE = r"""

@@ -17,6 +17,7 @@ from vedette.shell.programs.jq import PROGRAMS as JQ
 from vedette.shell.programs.network import PROGRAMS as NETWORK
 from vedette.shell.programs.reading import PROGRAMS as READING
 from vedette.shell.programs.searching import PROGRAMS as SEARCHING
+from vedette.shell.programs.serving import PROGRAMS as SERVING
 from vedette.shell.programs.system import PROGRAMS as SYSTEM
 from vedette.shell.programs.versions import PROGRAMS as VERSIONS
 from vedette.shell.programs.wrappers import PROGRAMS as WRAPPERS
@@ -33,6 +34,7 @@ PROGRAMS: Mapping[str, Callable[[Call], None]] = {
     **WRAPPERS,
     **INTERPRETERS,
     **NETWORK,
+    **SERVING,
     **SYSTEM,
     **CONTAINERS,
     **DATABASE,

@@ -10,6 +10,7 @@ from functools import partial
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import Spec, spec, split
+from vedette.shell.programs import serving
 from vedette.shell.scope import ANY, GLOB, HOME, LOOSE, Arg, loose
 
 _PORTS = {
@@ -181,7 +182,8 @@ def _remote(text: str) -> tuple[str, str] | None:
 
 _SCP = spec(
     closed=True,
-    flag="-3 -4 -6 -A -B -C -O -p -q -R -r -s -T -v",
+    flag="-3 -4 -6 -A -B -C -O -p -q -R -r -s -T -v -d",
+    mark="-f -t",
     text="-c -l -P -X",
     read="-i",
     unknown="-o -F -J -S -D",
@@ -205,8 +207,14 @@ _RSYNC = spec(
 
 
 def _transfer(call: Call, wanted: Spec) -> None:
-    """scp and rsync: what is sent goes out, what comes in is written."""
+    """scp and rsync: what is sent goes out, what comes in is written. Their far ends are another matter."""
+    if call.name == "rsync" and call.args[:1] == (Arg("--server"),):
+        serving.rsync(call)
+        return
     given = split(call, wanted)
+    if given.has("-f", "-t") and call.name == "scp":
+        serving.scp(call, given)
+        return
     if any(arg.several for arg in given.operands) or any(arg.open for arg in given.operands[-1:]):
         call.unknown("what is copied where is decided at run time")
     *sources, target = given.operands or [Arg(ANY)]

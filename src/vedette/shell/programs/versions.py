@@ -8,6 +8,7 @@ from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import spec, split
 from vedette.shell.programs.network import url
+from vedette.shell.programs.serving import PACKS
 
 _LOOKING = frozenset(
     [
@@ -84,6 +85,9 @@ def _git(call: Call) -> None:
         return
     verb, rest = given.operands[0].text, given.operands[1:]
     folder = given.values("-C")
+    if f"git-{verb}" in PACKS and not folder:
+        PACKS[f"git-{verb}"](Call(f"git-{verb}", tuple(rest), call.scope, call.runs))
+        return
     place = folder[-1].text if folder else "."
     if any(arg.several or (arg.may_be_option and not arg.known) for arg in rest):
         call.unknown("an argument that may be an option is made at run time")
