@@ -35,13 +35,16 @@ prepare:
 servers:
 	@.ci/packages "live tests over TLS, SCRAM-SHA-256-PLUS and client certificates" \
 	    "postgresql=/usr/lib/postgresql/*/bin/postgres"
-	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh
+	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh \
+	    rsync=rsync git=git
 
 # Each example has an environment of its own: frameworks and the gateway need different versions of the same.
+# So have the programs that tests drive (Ansible, paramiko), of which nothing may end up in the gateway.
 agents:
 	@.ci/venv $(AGENT) requirements/agent.txt
 	@.ci/venv $(AGENT)-framework requirements/agent-framework.txt
 	@.ci/venv $(AGENT)-langgraph requirements/langgraph.txt
+	@.ci/venv .venv-tools requirements/tools.txt
 
 test: prepare servers agents  ## Lint, types and every test: exactly what CI runs
 	@echo "lint"
@@ -80,4 +83,4 @@ lock: prepare  ## Write requirements/*.txt anew, nothing younger than four days
 	@.ci/lock $(VENV)/uv
 
 clean:  ## Remove what the commands above made
-	@rm -rf $(VENV) $(AGENT) $(AGENT)-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf $(VENV) $(AGENT) $(AGENT)-* .venv-tools .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -93,7 +93,9 @@ async def test_scp_from_host_to_host(bench: Bench, place: Path) -> None:
 
 @pytest.mark.parametrize("bench", ["scp and sftp"], indirect=True)
 async def test_sftp(bench: Bench, place: Path) -> None:
-    batch = f"cd {place}\nls -l\nget file.txt\nput file.txt up.txt\nmkdir sub\nrename up.txt sub/up.txt\nls sub\n"
+    batch = (
+        f"cd {place}\nls -l\nget file.txt\nput file.txt up.txt\nmkdir sub\nrename up.txt sub/up.txt\nls sub\n"
+    )
     batch += "chmod 600 sub/up.txt\nrm sub/up.txt\nrmdir sub\nput -p file.txt\nreget file.txt\ndf\n"
     done = await bench.run("sftp", "-b", "-", bench.to, stdin=batch.encode())
     assert done.status == 0, done
@@ -113,7 +115,7 @@ async def test_rsync(bench: Bench, place: Path) -> None:
     (home / "down" / "file.txt").write_text(CONTENT + "more\n")
     await bench.works("rsync", "-avP", "--partial", "--exclude=*.pyc", "down/", f"{bench.to}:{place}/")
     assert (place / "file.txt").read_text() == CONTENT + "more\n"
-    await bench.works("rsync", "-a", "down/file.txt", f"{bench.to}:'{place}/odd place'")
+    await bench.works("rsync", "-a", "down/file.txt", f"{bench.to}:{place}/odd place")
     refused = await bench.run("rsync", "-a", "--delete", "down/", f"{bench.to}:{place}/")
     assert refused.status != 0
     assert "policy." in refused.err

@@ -119,6 +119,22 @@ def test_nothing_before_the_greeting_and_no_version_beyond_three() -> None:
     assert hello == sftp.Pass(struct.pack(">IBI", 5, sftp.INIT, 3))
 
 
+def test_a_host_offers_no_extension_that_is_not_let_through() -> None:
+    def hello(*names: bytes) -> bytes:
+        return packet(sftp.VERSION, *(string(name) + string(b"1") for name in names), number=3)
+
+    offered = (
+        b"statvfs@openssh.com",
+        b"copy-data",
+        b"hardlink@openssh.com",
+        b"users-groups-by-id@openssh.com",
+    )
+    assert sftp.greeting(hello(*offered)) == hello(b"statvfs@openssh.com", b"hardlink@openssh.com")
+    assert sftp.greeting(hello()) == hello()
+    with pytest.raises(sftp.SftpError):
+        sftp.greeting(packet(sftp.VERSION, string(b"a"), number=3))
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [

@@ -190,8 +190,9 @@ class Files:
         """Whole packets of what the host sends. Raises SftpError."""
         passed = []
         for packet in self._answered.feed(data):
+            first = not self._greeted
             self._answer(packet)
-            passed.append(packet)
+            passed.append(sftp.greeting(packet) if first else packet)
         return b"".join(passed)
 
     def _answer(self, packet: bytes) -> None:

@@ -144,6 +144,11 @@ class Fields:
         self._at = end
         return found
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left of it."""
+        return self._at >= len(self._packet)
+
 
 class Requests:
     """What a caller sends, step by step. *files* are open handles and their paths."""
@@ -221,6 +226,17 @@ def _extended(packet: bytes, fields: Fields, number: int) -> Step:
     if name in _EXTENDED_ON_TWO:
         return _two(packet, number, *_EXTENDED_ON_TWO[name], fields.string(), fields.string())
     return Bad(packet, number, "no such extension is let through", UNSUPPORTED)
+
+
+def greeting(packet: bytes) -> bytes:
+    """SSH_FXP_VERSION with those extensions only that are let through: a client does not ask for the rest."""
+    fields = Fields(packet)
+    body = struct.pack(">BI", fields.kind, fields.number())
+    while not fields.over:
+        name, data = fields.string(), fields.string()
+        if name in _EXTENDED_FREE or name in _EXTENDED_ON_PATH or name in _EXTENDED_ON_TWO:
+            body += _string(name) + _string(data)
+    return _string(body)
 
 
 def refusal(number: int, status: int, words: str) -> bytes:
