@@ -10,7 +10,7 @@ from vedette.shell.tree import Assignment, Lit, Sequence, Simple, Word
 _FORMAT = re.compile(
     r"\+(?:%[YmdHMSFTsjuUVyN]|[0-9A-Za-z_.:])(?:%[YmdHMSFTsjuUVyN]|[0-9A-Za-z_.:-])*\Z", re.ASCII
 )
-# Quoted, nothing but a backslash means something to echo; bare, no pattern, brace or assignment may be among it.
+# Quoted, only a backslash means something to echo; bare, no pattern, brace or assignment may be among it.
 _QUOTED = re.compile(r"[^\\]*\Z")
 _BARE = re.compile(r"[A-Za-z0-9_./:,@%+-]*\Z", re.ASCII)
 _HOME = re.compile(r"~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|\Z)", re.ASCII)

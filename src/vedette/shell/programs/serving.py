@@ -14,24 +14,24 @@ from vedette.shell.call import Call
 from vedette.shell.options import Given, spec, split
 from vedette.shell.scope import ANY, HOME, Arg
 
-# What a client sends of its options. Here -e carries what the two ends know of the protocol, and starts nothing;
-# -s is left out: with it, the paths come later, where nobody reads them.
+# What a client sends of its options. Here -e carries what the two ends know of the protocol, and starts
+# nothing; -s is left out: with it, the paths come later, where nobody reads them.
 _RSYNC = spec(
     closed=True,
-    flag="-v -n -l -L -k -K -W -H -o -g -D -t -U -O -N -p -E -A -X -r -c -C -I -R -x -S -z -y -b -u -d -J -m -i -q "
-    "--verbose --dry-run --links --recursive --dirs --existing --ignore-existing --ignore-errors --partial "
-    "--delay-updates --inplace --append --append-verify --preallocate --fsync --mkpath --numeric-ids --safe-links "
-    "--copy-unsafe-links --munge-links --force --fuzzy --whole-file --open-noatime --no-relative --no-implied-dirs "
-    "--no-recursive --no-r --no-W --no-whole-file --no-specials --specials --devices --no-devices --no-owner "
-    "--no-group --no-perms --no-times --no-inc-recursive --prune-empty-dirs --fake-super --super "
-    "--ignore-missing-args --trust-sender --old-compress --new-compress --zlibx --from0 --sparse --hard-links "
-    "--stats --list-only --msgs2stderr --no-msgs2stderr",
+    flag="-v -n -l -L -k -K -W -H -o -g -D -t -U -O -N -p -E -A -X -r -c -C -I -R -x -S -z -y -b -u -d -J -m "
+    "-i -q --verbose --dry-run --links --recursive --dirs --existing --ignore-existing --ignore-errors "
+    "--partial --delay-updates --inplace --append --append-verify --preallocate --fsync --mkpath "
+    "--numeric-ids --safe-links --copy-unsafe-links --munge-links --force --fuzzy --whole-file --open- "
+    "noatime --no-relative --no-implied-dirs --no-recursive --no-r --no-W --no-whole-file --no-specials "
+    "--specials --devices --no-devices --no-owner --no-group --no-perms --no-times --no-inc-recursive "
+    "--prune-empty-dirs --fake-super --super --ignore-missing-args --trust-sender --old-compress --new- "
+    "compress --zlibx --from0 --sparse --hard-links --stats --list-only --msgs2stderr --no-msgs2stderr",
     mark="--server --sender --delete --delete-before --delete-after --delete-during --delete-excluded "
     "--delete-delay --delete-missing-args --remove-source-files --remove-sent-files",
     text="-e -B --block-size --max-size --min-size --max-delete --max-alloc --bwlimit --suffix --timeout "
     "--modify-window --compress-level --compress-choice --checksum-choice --checksum-seed --skip-compress "
-    "--usermap --groupmap --chown --chmod --copy-as --iconv --out-format --log-format --info --debug --stderr "
-    "--stop-at --stop-after --only-write-batch --protocol",
+    "--usermap --groupmap --chown --chmod --copy-as --iconv --out-format --log-format --info --debug "
+    "--stderr --stop-at --stop-after --only-write-batch --protocol",
     read="--compare-dest --copy-dest --link-dest",
     write="--backup-dir --partial-dir --temp-dir --log-file",
     unknown="--daemon --config --files-from --write-batch --read-batch --rsync-path --copy-devices "
@@ -79,7 +79,7 @@ def sends(call: Call, named: list[Arg]) -> None:
 
 
 def takes(call: Call, target: Arg, *, deletes: bool = False, really: bool = True) -> None:
-    """What the caller sends goes to *target*, or below it, if that is a folder. Names are not known before."""
+    """What the caller sends goes to *target*, or below it, by names that are not known."""
     if not really:
         call.read(target.text, tree=True)
         return
