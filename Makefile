@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 # One test file at a time on each core; the servers of a core are its own.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 export PYTHON
-export PYTHONHASHSEED := random
+# Another order of sets each time, and the same one for tests that run side by side.
+export PYTHONHASHSEED := $(shell echo $$RANDOM)
 # Compiling every module anew at each start of a gateway would take seconds, each time.
 unexport PYTHONDONTWRITEBYTECODE
 

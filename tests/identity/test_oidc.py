@@ -183,7 +183,6 @@ async def test_a_spiffe_svid_needs_no_discovery():
         ({"skew": float("nan")}, "skew"),
         ({"jwks": "http://login.example.com/keys"}, "jwks"),
     ],
-    ids=str,
 )
 def test_an_unsafe_setting_cannot_be_made(changes, says):
     with pytest.raises(ValueError, match=says):
