@@ -239,3 +239,41 @@ async def test_many_channels_over_one_connection_that_stays(
             assert len(stand.journal("session.opened")) == 1
             await bench.works("ssh", "-O", "exit", bench.to)
             await stand.recorded("session.closed")
+
+
+@pytest.fixture
+async def jumps(server: sshd.Sshd, tmp_path: Path, place: Path) -> AsyncIterator[Bench]:
+    """Two more hosts in the user's ssh_config: ``inner`` behind the host, ``front`` before the gateway."""
+    inner = [{"allow": {"effects": ["export"], "objects": [f"host:127.0.0.1:{server.port}"]}}]
+    rules = [{"allow": {"effects": ["read"], "objects": ["file:*"]}}, *inner]
+    async with standing(
+        tmp_path, [Host(server)], [{"name": "jumps", "who": {}, "where": {}, "rules": rules}]
+    ) as stand:
+        bench = tools.bench(stand, tmp_path / "home", stand.certified())
+        known = bench.folder / "known_hosts"
+        known.write_text(known.read_text() + f"[127.0.0.1]:{server.port} {server.host_line}\n")
+        with (bench.folder / "config").open("a") as config:
+            for name in ("inner", "front"):
+                config.write(
+                    f"Host {name}\n    HostName 127.0.0.1\n    Port {server.port}\n    User {server.user}\n"
+                    f"    IdentityFile {server.key}\n    IdentitiesOnly yes\n    UserKnownHostsFile {known}\n"
+                    f"    GlobalKnownHostsFile none\n    BatchMode yes\n    LogLevel ERROR\n"
+                )
+        yield bench
+
+
+async def test_a_jump_through_the_gateway(jumps: Bench) -> None:
+    """What is said inside is between the caller and the inner host: the gateway sees where to, and how much."""
+    assert await jumps.works("ssh", "-J", jumps.to, "inner", "echo inside; rm -f /nowhere/x") == "inside\n"
+    (judged,) = jumps.stand.journal("action.judged")
+    assert judged["form"] == "forward"
+    refused = await jumps.run("ssh", "-J", jumps.to, "-p", "1", "inner", "echo inside")
+    assert refused.status == 255
+    assert [each["verdict"] for each in jumps.stand.journal("action.judged")] == ["allow", "deny"]
+
+
+async def test_a_jump_to_the_gateway(jumps: Bench, place: Path) -> None:
+    assert (await jumps.works("ssh", "-J", "front", jumps.to, f"cat '{place}/odd name'*")) == "odd"
+    refused = await jumps.run("ssh", "-J", "front", jumps.to, f"cat {place}/odd*; rm -rf {place}; true")
+    assert (refused.status, refused.out) == (126, "")
+    assert [each["verdict"] for each in jumps.stand.journal("action.judged")] == ["allow", "deny"]

@@ -21,21 +21,22 @@ _RSYNC = spec(
     flag="-v -n -l -L -k -K -W -H -o -g -D -t -U -O -N -p -E -A -X -r -c -C -I -R -x -S -z -y -b -u -d -J -m "
     "-i -q --verbose --dry-run --links --recursive --dirs --existing --ignore-existing --ignore-errors "
     "--partial --delay-updates --inplace --append --append-verify --preallocate --fsync --mkpath "
-    "--numeric-ids --safe-links --copy-unsafe-links --munge-links --force --fuzzy --whole-file --open- "
-    "noatime --no-relative --no-implied-dirs --no-recursive --no-r --no-W --no-whole-file --no-specials "
-    "--specials --devices --no-devices --no-owner --no-group --no-perms --no-times --no-inc-recursive "
-    "--prune-empty-dirs --fake-super --super --ignore-missing-args --trust-sender --old-compress --new- "
-    "compress --zlibx --from0 --sparse --hard-links --stats --list-only --msgs2stderr --no-msgs2stderr",
+    "--numeric-ids --safe-links --copy-unsafe-links --munge-links --force --fuzzy --whole-file "
+    "--open-noatime --no-relative --no-implied-dirs --no-recursive --no-r --no-W --no-whole-file "
+    "--no-specials --specials --devices --no-devices --no-owner --no-group --no-perms --no-times "
+    "--no-inc-recursive --prune-empty-dirs --fake-super --super --ignore-missing-args --trust-sender "
+    "--old-compress --new-compress --zlibx --from0 --sparse --hard-links --stats --list-only "
+    "--msgs2stderr --no-msgs2stderr",
     mark="--server --sender --delete --delete-before --delete-after --delete-during --delete-excluded "
     "--delete-delay --delete-missing-args --remove-source-files --remove-sent-files",
     text="-e -B --block-size --max-size --min-size --max-delete --max-alloc --bwlimit --suffix --timeout "
     "--modify-window --compress-level --compress-choice --checksum-choice --checksum-seed --skip-compress "
     "--usermap --groupmap --chown --chmod --copy-as --iconv --out-format --log-format --info --debug "
-    "--stderr --stop-at --stop-after --only-write-batch --protocol",
+    "--stderr --stop-at --stop-after --protocol",
     read="--compare-dest --copy-dest --link-dest",
     write="--backup-dir --partial-dir --temp-dir --log-file",
-    unknown="--daemon --config --files-from --write-batch --read-batch --rsync-path --copy-devices "
-    "--write-devices",
+    unknown="--daemon --config --files-from --write-batch --only-write-batch --read-batch --rsync-path "
+    "--copy-devices --write-devices",
 )  # fmt: skip
 _DELETING = (
     *("--delete", "--delete-before", "--delete-after", "--delete-during", "--delete-excluded"),
