@@ -9,7 +9,7 @@ from vedette.model import Action, Principal, Resource
 Path = tuple[str, ...]
 
 # By dialect: the facts that a reading of an action gives, each with a value of its type, on which conditions
-# are tried at load. Source: Facts.for_policy of vedette.sql and vedette.shell.
+# are tried at load. Source: Facts.for_policy of vedette.sql and vedette.shell, vedette.kubernetes.actions.
 DIALECTS: Mapping[str, Mapping[str, object]] = {
     "sql": {
         "unscoped": False,
@@ -27,6 +27,41 @@ DIALECTS: Mapping[str, Mapping[str, object]] = {
         "commands": 1,
         "elevated": False,
         "background": False,
+    },
+    "kubernetes": {
+        "verb": "create",
+        "verbs": ("create", "bind"),
+        "group": "apps",
+        "version": "v1",
+        "resource": "deployments",
+        "subresource": "",
+        "namespace": "prod",
+        "name": "web",
+        "dry_run": False,
+        "field_manager": "kubectl",
+        "label_selector": "app=web",
+        "field_selector": "",
+        "container": "",
+        "stdin": False,
+        "tty": False,
+        "images": ("registry.example/web:1",),
+        "privileged": False,
+        "capabilities": ("NET_ADMIN",),
+        "host_paths": ("/var/run",),
+        "host_namespaces": ("network",),
+        "service_accounts": ("web",),
+        "secrets": ("web",),
+        "grants": ("get pods",),
+        "binds": ("ClusterRole/view",),
+        "subjects": ("Group/ops",),
+        "escalates": False,
+        "replicas": 1,
+        "stops": False,
+        "drains": False,
+        "removes_finalizers": False,
+        "signer": "",
+        "loosens": False,
+        "fields": ("spec.replicas",),
     },
 }
 

@@ -13,13 +13,13 @@ from vedette.policy import open_names
 
 # What may stand before the colon of an object that is no relation: globs may name these and no others.
 # Most are PostgreSQL's own ObjectType words (src/include/nodes/parsenodes.h), the others what no ObjectType
-# is about: settings, the server itself, files, programs, terminals, notification channels, advisory locks,
-# prepared transactions, the write-ahead log.
+# is about: settings, the server itself, objects of a cluster, files, programs, terminals, notification
+# channels, advisory locks, prepared transactions, the write-ahead log.
 KINDS = frozenset(
     {
         "access_method", "aggregate", "cast", "channel", "collation", "conversion", "database",
-        "default", "domain", "event_trigger", "extension", "file", "function", "host", "index", "language",
-        "largeobject", "lock", "opclass", "operator", "opfamily", "parameter", "policy",
+        "default", "domain", "event_trigger", "extension", "file", "function", "host", "index",
+        "kubernetes", "language", "largeobject", "lock", "opclass", "operator", "opfamily", "parameter", "policy",
         "procedure", "program", "publication", "role", "rule", "schema", "server", "setting",
         "statistic_ext", "statistics", "subscription", "system", "tablespace", "terminal", "transaction",
         "transform", "trigger", "tsconfiguration", "tsdictionary", "tsparser", "tstemplate", "type",
@@ -28,7 +28,7 @@ KINDS = frozenset(
 )  # fmt: skip
 
 # Kinds whose names may be known in part only: a ``*`` in the name of such an object is any run of characters.
-OPEN = frozenset({"file", "host", "program"})
+OPEN = frozenset({"file", "host", "kubernetes", "program"})
 
 
 def kind_of(name: str) -> str:

@@ -19,6 +19,7 @@ class Spoken:
 
 
 PROTOCOLS: Mapping[str, Spoken] = {
+    "kubernetes": Spoken(masks=True, dialects=("kubernetes", "shell"), terminals=True),
     "postgres": Spoken(masks=True, dialects=("sql",)),
     "ssh": Spoken(masks=False, dialects=("shell",), terminals=True),
 }
