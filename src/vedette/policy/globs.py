@@ -19,8 +19,8 @@ KINDS = frozenset(
     {
         "access_method", "aggregate", "cast", "channel", "collation", "conversion", "database",
         "default", "domain", "event_trigger", "extension", "file", "function", "host", "index",
-        "kubernetes", "language", "largeobject", "lock", "opclass", "operator", "opfamily", "parameter", "policy",
-        "procedure", "program", "publication", "role", "rule", "schema", "server", "setting",
+        "kubernetes", "language", "largeobject", "lock", "opclass", "operator", "opfamily", "parameter",
+        "policy", "procedure", "program", "publication", "role", "rule", "schema", "server", "setting",
         "statistic_ext", "statistics", "subscription", "system", "tablespace", "terminal", "transaction",
         "transform", "trigger", "tsconfiguration", "tsdictionary", "tsparser", "tstemplate", "type",
         "usermapping", "wal", "wrapper",
