@@ -99,6 +99,17 @@ async def test_a_hold_can_be_withdrawn(office, park):
     assert (await waiting).code == "approval.withdrawn"
 
 
+async def test_whoever_asks_while_the_gateway_stops_does_not_wait_for_ever(office):
+    desk = office.desk()
+    await desk.close()
+    async with asyncio.timeout(20):
+        answer = await desk.wait(ASK, HOLD, POLICY, told=lambda name: None)
+    assert answer.code == "approval.withdrawn"
+    again = office.desk()
+    await again.start()
+    assert office.said == ["hold.opened", "hold.withdrawn"]
+
+
 async def test_telling_the_caller_may_fail(office):
     desk = office.desk()
 

@@ -63,6 +63,7 @@ class Desk:
         self._look = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     # -- asking -----------------------------------------------------------------------
 
@@ -82,6 +83,9 @@ class Desk:
         self._look.set()
         try:
             told(row.id)
+            if self._closed and not done.done():
+                # Put on record while the desk closed: nobody would ever answer. `start` withdraws it.
+                done.set_result("withdrawn")
             status = await done
         except BaseException:
             self._withdraw_later(row.id, "the caller went away")
@@ -174,6 +178,7 @@ class Desk:
 
     async def close(self) -> None:
         """Withdraw what still waits here, and stop looking."""
+        self._closed = True
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
