@@ -25,6 +25,7 @@ from vedette.identity.certificates import CertificateFiles
 from vedette.identity.client_certificates import ClientCertificates
 from vedette.identity.recent import RecentKeys
 from vedette.identity.ssh_ca import SshAuthority
+from vedette.identity.ssh_hosts import HostsAuthority
 from vedette.journal import keys as journal_keys
 from vedette.journal.append import Journal
 from vedette.journal.errors import JournalError
@@ -72,6 +73,7 @@ class App:
         self.desk: Desk
         self.tokens: Tokens
         self.ssh_authority: SshAuthority
+        self.ssh_hosts_authority: HostsAuthority
         self.identity: Identity
         self.live: Live
         self.databases: DatabasePart
@@ -133,6 +135,7 @@ class App:
         is_revoked, refuse = self.revocations.is_revoked, self.blocks.refuse
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=is_revoked)
         self.ssh_authority = SshAuthority.open(self.folder.keys, is_revoked=is_revoked, refuse=refuse)
+        self.ssh_hosts_authority = HostsAuthority.open(self.folder.keys)
         self._http = client()
         self._keys = RecentKeys(self.store.keys)
         self._uses = KeyUses(self.store.keys)
@@ -257,8 +260,8 @@ class App:
             limits=lambda: self.settings.gateway.limits, live=self.live, refusals=self.refusals,
         )  # fmt: skip
         return hosts.SshPart(
-            shared, hosts.Hosts(logins, mask_key), self.settings, self.identity, self.ssh_authority,
-            self.folder.keys,
+            shared, hosts.Hosts(logins, mask_key, self.ssh_hosts_authority), self.settings, self.identity,
+            self.ssh_authority, self.folder.keys,
         )  # fmt: skip
 
     # --- what others ask of a gateway -----------------------------------------------------------

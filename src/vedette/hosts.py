@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from vedette.backends import keep
 from vedette.config import Record, ResourceSettings, Settings
+from vedette.config.settings import AuthoritySettings
 from vedette.credentials import CredentialError, Secrets
 from vedette.credentials.keyfile import create_private, private_folder, read_private
 from vedette.identity import Identity
 from vedette.identity.ssh_ca import SshAuthority
+from vedette.identity.ssh_hosts import BadAuthority, HostsAuthority, Minted
+from vedette.model import Principal
 from vedette.protocols.ssh.accept import Door
 from vedette.protocols.ssh.dial import Account, Target, UpstreamRefused, dial
 from vedette.protocols.ssh.engine import PROTOCOL, Backend, Engine, Lost, Shared
@@ -59,10 +63,15 @@ class SshPart:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """All hosts. *logins* fetches what the gateway logs in with there, *key* is for keyed masks."""
+    """
+    All hosts. *logins* fetches what the gateway logs in with there, *key* is for keyed masks.
+
+    *authority* is the gateway's own for hosts.
+    """
 
     logins: Secrets
     key: bytes
+    authority: HostsAuthority
 
     def backends(self, settings: Settings) -> dict[str, Backend]:
         """By name of the resource."""
@@ -76,24 +85,33 @@ class Hosts:
         up = settings.upstream
         target = Target(up.host, up.port, up.host_keys)
 
-        async def connect(lost: Lost) -> asyncssh.SSHClientConnection:
-            return await dial(target, await self._account(settings), lost)
+        async def connect(lost: Lost, session: str, principal: Principal) -> asyncssh.SSHClientConnection:
+            return await dial(target, await self._account(settings, session, principal), lost)
 
         return Backend(
             settings.resource, settings.login.user, connect, _keep(settings.record, self.key),
             settings.max_sessions,
         )  # fmt: skip
 
-    async def _account(self, settings: ResourceSettings) -> Account:
+    async def _account(self, settings: ResourceSettings, session: str, principal: Principal) -> Account:
         login = settings.login
         try:
             password = await self.logins.fetch(login.password) if login.password is not None else None
             key = await self.logins.fetch(login.key) if login.key is not None else None
-        except CredentialError as problem:
+            if login.authority is None:
+                return Account(login.user, password, key)
+            made = await self._minted(login.authority, session, principal)
+        except (CredentialError, BadAuthority) as problem:
             raise UpstreamRefused(
                 "upstream.credential", "the gateway's own login is not available", detail=str(problem)
             ) from None
-        return Account(login.user, password, key)
+        return Account(login.user, password, made.key, made.certificate)
+
+    async def _minted(self, by: AuthoritySettings, session: str, principal: Principal) -> Minted:
+        authority = self.authority
+        if by.key is not None:
+            authority = HostsAuthority.read((await self.logins.fetch(by.key)).reveal_bytes())
+        return authority.mint(session, principal.id, by.principals, now=time.time(), seconds=by.seconds)
 
 
 def _keep(record: Record, key: bytes) -> Keep:

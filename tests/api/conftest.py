@@ -17,6 +17,7 @@ from vedette.folder import is_operator
 from vedette.identity import Identity, IdentityError, Issuers, SigningKeys, Tokens
 from vedette.identity.certificates import CertificateFiles
 from vedette.identity.ssh_ca import SshAuthority
+from vedette.identity.ssh_hosts import HostsAuthority
 from vedette.journal import Journal, JournalKeys
 from vedette.model import Action, Ask, Effect, Hold, Kind, Principal, Resource, Touch
 from vedette.sql.catalog import EMPTY, Catalog, Relation
@@ -130,6 +131,7 @@ class Office:
             store.blocks, now=time.time, clock=time.monotonic, spared=lambda who: is_operator(who, "vedette")
         )
         self.tokens = Tokens(SigningKeys.generate(), is_revoked=self.revocations.ids.__contains__)
+        self.ssh_hosts_authority = HostsAuthority.generate()
         self.ssh_authority = SshAuthority.generate(
             is_revoked=self.revocations.ids.__contains__, refuse=self.blocks.refuse
         )

@@ -79,3 +79,9 @@ async def test_the_authority_is_public_and_plain(client: Client, office: Office)
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text.startswith("ssh-ed25519 AAAA")
     assert answer.text.splitlines() == list(office.ssh_authority.lines)
+
+
+async def test_the_authority_for_hosts_is_another_one(client: Client, office: Office) -> None:
+    answer = await client.get("/api/v1/ssh/hosts-ca")
+    assert answer.text == office.ssh_hosts_authority.line + "\n"
+    assert answer.text.split()[1] not in (await client.get("/api/v1/ssh/ca")).text

@@ -8,6 +8,7 @@ import pytest
 
 from vedette.config import ConfigError, load
 from vedette.config.overview import render, summary
+from vedette.config.settings import AuthoritySettings
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 WHOLE = """\
@@ -53,6 +54,18 @@ def test_several_host_keys_and_comments(tmp_path: Path) -> None:
     assert load(write(tmp_path, upstream), {}).resources["bastion"].upstream.host_keys == (KEY, KEY)
 
 
+def test_an_authority_for_hosts(tmp_path: Path) -> None:
+    own = load(write(tmp_path, login="{user: deploy, authority: {}}"), {})
+    found = own.resources["bastion"].login
+    assert found.authority == AuthoritySettings(("deploy",), None, 300)
+    assert "certificates by the gateway's own authority for deploy" in render(summary(own))
+    given = "{user: deploy, authority: {key: {file: ca}, valid: 2m, principals: [web, db]}}"
+    other = load(write(tmp_path, login=given), {}).resources["bastion"].login
+    assert other.authority is not None
+    assert (other.authority.principals, other.authority.seconds) == (("web", "db"), 120)
+    assert [reference.name for reference in other.references] == ["ca"]
+
+
 def test_another_key_is_another_place(tmp_path: Path) -> None:
     one = load(write(tmp_path), {}).resources["bastion"].resource
     other = load(write(tmp_path, UPSTREAM.replace("4f}", "4e}").replace("HR4f", "HR4e")), {})
@@ -69,7 +82,12 @@ def test_another_key_is_another_place(tmp_path: Path) -> None:
         ({"upstream": f"{{host: h, host_key: {KEY}, database: x}}"}, 'unknown key "database"'),
         ({"upstream": f"{{host: h, host_key: {KEY}, tls: disable}}"}, 'unknown key "tls"'),
         ({"upstream": f"{{host: /tmp/s, host_key: {KEY}}}"}, "this is a path"),
-        ({"login": "{user: deploy}"}, "a key or a password is needed"),
+        ({"login": "{user: deploy}"}, "a key, a password or an authority is needed"),
+        ({"login": "{user: deploy, key: {file: id}, authority: {}}"}, "two ways for one"),
+        ({"login": "{user: deploy, authority: {valid: 2h}}"}, "valid"),
+        ({"login": "{user: deploy, authority: {principals: []}}"}, "principals"),
+        ({"login": "{user: deploy, authority: {principals: ['a b']}}"}, "plain names"),
+        ({"login": "{user: deploy, authority: {key: secret}}"}, "a secret is not written into the settings"),
         ({"login": "{user: 'a%b', key: {file: id}}"}, "is no login name"),
         ({"login": "{user: 'a b', key: {file: id}}"}, "is no login name"),
         ({"login": "{user: '-oProxyCommand=x%', key: {file: id}}"}, "is no login name"),

@@ -47,6 +47,8 @@ class Host:
     user: str = ""
     port: int = 0
     labels: Mapping[str, str] | None = None
+    #: In place of the key that opens the server.
+    login: Mapping[str, Any] | None = None
 
     def section(self, folder: Path) -> dict[str, Any]:
         upstream = {
@@ -54,7 +56,8 @@ class Host:
             "port": self.port or self.server.port,
             "host_key": self.host_key or self.server.host_line,
         }
-        login = {"user": self.user or self.server.user, "key": {"file": str(self.server.key)}}
+        way = self.login if self.login is not None else {"key": {"file": str(self.server.key)}}
+        login = {"user": self.user or self.server.user, **way}
         return {"protocol": "ssh", "upstream": upstream, "login": login, "labels": dict(self.labels or {})}
 
 

@@ -13,6 +13,7 @@ from vedette.config import Settings
 from vedette.identity import Tokens
 from vedette.identity.certificates import CertificateFiles
 from vedette.identity.ssh_ca import SshAuthority
+from vedette.identity.ssh_hosts import HostsAuthority
 from vedette.model import Principal
 from vedette.sql.catalog import Catalog
 from vedette.store import Store
@@ -110,6 +111,8 @@ class Gateway(Protocol):
     def tokens(self) -> Tokens: ...
     @property
     def ssh_authority(self) -> SshAuthority: ...
+    @property
+    def ssh_hosts_authority(self) -> HostsAuthority: ...
     @property
     def ssh_host_keys(self) -> tuple[str, ...]: ...
     @property

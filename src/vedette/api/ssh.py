@@ -65,3 +65,9 @@ async def certify_key(who: Anybody, here: Here, wish: Wish) -> Certificate:
 async def show_authority(here: Here) -> str:
     """The authority that certifies callers' keys: lines of OpenSSH, the signing one first."""
     return "".join(f"{line}\n" for line in here.ssh_authority.lines)
+
+
+@router.get("/hosts-ca", response_class=PlainTextResponse)
+async def show_authority_for_hosts(here: Here) -> str:
+    """The authority that hosts trust: the line for the file that TrustedUserCAKeys names."""
+    return f"{here.ssh_hosts_authority.line}\n"

@@ -20,6 +20,7 @@ from vedette.identity import Identity, Issuers, SigningKeys, Tokens
 from vedette.identity.certificates import CertificateFiles
 from vedette.identity.fetch import unavailable
 from vedette.identity.ssh_ca import SshAuthority
+from vedette.identity.ssh_hosts import HostsAuthority
 from vedette.journal import Journal
 from vedette.journal import keys as journal_keys
 from vedette.journal.read import last
@@ -114,6 +115,7 @@ class OfflineGateway:
         self.ssh_authority = SshAuthority.open(
             Folder(settings.gateway.data).keys, is_revoked=is_revoked, refuse=blocks.refuse
         )
+        self.ssh_hosts_authority = HostsAuthority.open(Folder(settings.gateway.data).keys)
         self.tokens = Tokens(signing, issuer=settings.identity.name, is_revoked=is_revoked)
         self.identity = Identity(
             self.tokens, Issuers((), _nothing), store.keys, is_revoked=is_revoked, refuse=blocks.refuse

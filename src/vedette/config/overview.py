@@ -96,6 +96,12 @@ def _login(resource: ResourceSettings) -> str:
         parts.append(f"password from {_reference(login.password)}")
     if login.certificate is not None and login.key is not None:
         parts.append(f"certificate {login.certificate}, key from {_reference(login.key)}")
+    elif login.key is not None:
+        parts.append(f"key from {_reference(login.key)}")
+    if login.authority is not None:
+        key = login.authority.key
+        by = "the gateway's own authority" if key is None else f"the authority from {_reference(key)}"
+        parts.append(f"certificates by {by} for {', '.join(login.authority.principals)}")
     return ", ".join(parts if len(parts) > 1 else [*parts, "no secret"])
 
 

@@ -152,6 +152,20 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthoritySettings:
+    """
+    Certificates for a host, minted per session, good for *seconds*.
+
+    *key* is where the authority's private key is kept, None for the gateway's own. *principals* are
+    named in each certificate: what the host takes for the login's account.
+    """
+
+    principals: tuple[str, ...]
+    key: Reference | None = None
+    seconds: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class LoginSettings:
     """What the gateway logs in with. *auth* is the only method the server may ask for, None any safe one."""
 
@@ -161,10 +175,12 @@ class LoginSettings:
     key: Reference | None = None
     auth: Method | None = None
     channel_binding: Binding = "prefer"
+    authority: AuthoritySettings | None = None
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        return tuple(reference for reference in (self.password, self.key) if reference is not None)
+        authority = self.authority.key if self.authority is not None else None
+        return tuple(each for each in (self.password, self.key, authority) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 
 from vedette.config import places
-from vedette.config.settings import LoginSettings, Upstream
+from vedette.config.settings import AuthoritySettings, LoginSettings, Upstream
 from vedette.identity.ssh_ca import BadPublicKey, read_public_key
 from vedette.policy.strict import Node
 
 UPSTREAM_KEYS = ("host", "port", "host_key")
-LOGIN_KEYS = ("user", "password", "key")
+LOGIN_KEYS = ("user", "password", "key", "authority")
+AUTHORITY_KEYS = ("key", "valid", "principals")
 PORT = 22
 MAX_HOST_KEYS = 8
+#: How long a certificate for a host may be good for, in seconds: it only has to last until it is logged in.
+MIN_VALID, MAX_VALID, VALID = 60.0, 3600.0, 300.0
+MAX_PRINCIPALS = 16
 
 # What no host's login name needs, and what would change the meaning of ours: login%resource.
+_PRINCIPAL = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._@:/+-]{0,127}", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9._-][A-Za-z0-9._@\\-]{0,63}", re.ASCII)
 
 
@@ -53,15 +58,32 @@ def _host_key(node: Node) -> str:
 
 
 def login(node: Node) -> LoginSettings:
-    """``user``, and a ``password`` or a ``key`` (or both), each from where secrets are kept."""
+    """``user``, and a ``password``, a ``key`` or an ``authority``, each from where secrets are kept."""
     fields = node.fields(LOGIN_KEYS, required=("user",))
     user = fields["user"].text() if "user" in fields else ""
     if user and not _USER.fullmatch(user):
         fields["user"].problem(f'"{user}" is no login name', "letters, digits, dot, dash, underscore")
-    if not {"password", "key"} & fields.keys() and isinstance(node.value, dict):
-        node.problem("login: a key or a password is needed", f"add key: {places.WAYS[6:]}")
+    if not {"password", "key", "authority"} & fields.keys() and isinstance(node.value, dict):
+        fix = f"add key: {places.WAYS[6:]}"
+        node.problem("login: a key, a password or an authority is needed", fix)
+    if {"key", "authority"} <= fields.keys():
+        fields["key"].problem("login: a key and an authority are two ways for one", "remove one of them")
     return LoginSettings(
         user,
         password=places.secret(fields["password"]) if "password" in fields else None,
         key=places.secret(fields["key"]) if "key" in fields else None,
+        authority=_authority(fields["authority"], user) if "authority" in fields else None,
+    )
+
+
+def _authority(node: Node, user: str) -> AuthoritySettings:
+    """``key`` (without it, the gateway's own authority), ``valid`` and ``principals``."""
+    fields = node.fields(AUTHORITY_KEYS)
+    names = fields["principals"].texts() if "principals" in fields else (user,)
+    if not 0 < len(names) <= MAX_PRINCIPALS or not all(map(_PRINCIPAL.fullmatch, names)):
+        fix = "names as the host's AuthorizedPrincipalsFile has them, or its accounts"
+        fields.get("principals", node).problem(f"principals: 1 to {MAX_PRINCIPALS} plain names", fix)
+    valid = fields["valid"].duration(MIN_VALID, MAX_VALID) if "valid" in fields else VALID
+    return AuthoritySettings(
+        names, key=places.secret(fields["key"]) if "key" in fields else None, seconds=int(valid)
     )

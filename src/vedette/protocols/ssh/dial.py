@@ -35,11 +35,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the gateway shows there: *key* (a private key in OpenSSH's or PEM format), *password*, or both."""
+    """
+    What the gateway shows there: *key* (a private key in OpenSSH's or PEM format), *password*, or both.
+
+    *certificate* is that of the key, as OpenSSH writes it.
+    """
 
     user: str
     password: Secret | None = None
     key: Secret | None = field(default=None, repr=False)
+    certificate: str | None = field(default=None, repr=False)
 
 
 class Watch(asyncssh.SSHClient):
@@ -98,10 +103,12 @@ def _options(
         raise UpstreamRefused("upstream.host_key", "the configured host key cannot be read") from None
     if not pinned:
         raise UpstreamRefused("upstream.host_key", "no host key is configured for this host")
-    keys = []
+    keys: list[asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]] = []
     if account.key is not None:
         with contextlib.suppress(asyncssh.KeyImportError, ValueError):
-            keys = [asyncssh.import_private_key(account.key.reveal())]
+            key = asyncssh.import_private_key(account.key.reveal())
+            certified = account.certificate and asyncssh.import_certificate(account.certificate)
+            keys = [(key, certified) if certified else key]
         if not keys:  # outside, so that nothing of the key hangs on to the error
             raise UpstreamRefused(
                 "upstream.credential", "the gateway's own login is not available", detail="not a private key"

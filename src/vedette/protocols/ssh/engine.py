@@ -59,11 +59,11 @@ class Limits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A host. *dial* logs in there as *login*, and is told by whom to be called when the host is gone."""
+    """A host. *dial* logs in there as *login* for somebody's session; *Lost* hears that the host is gone."""
 
     resource: Resource
     login: str
-    dial: Callable[[Lost], Awaitable[asyncssh.SSHClientConnection]]
+    dial: Callable[[Lost, str, Principal], Awaitable[asyncssh.SSHClientConnection]]
     keep: Keep
     max_sessions: int = 1000
 
@@ -187,7 +187,7 @@ class Engine:
         name = f"{self._prefix}-{next(self._numbers)}"
         try:
             with live.seat(name, caller.principal, resource, moment=moment) as seat:
-                upstream = await backend.dial(session.lost_upstream)
+                upstream = await backend.dial(session.lost_upstream, name, caller.principal)
                 try:
                     seat.check()
                     await self._relay(backend, caller, session, connection, upstream, address, seat)
