@@ -320,4 +320,4 @@ async def test_who_is_disabled_gets_nothing(home: House) -> None:
     assert (await home.token(**form)).json()["error"] == "invalid_grant"
     assert (await client.redeem(code)).json()["error"] == "invalid_grant"
     answer = await sign_in(home, client.query())
-    assert "no such person, or not their password" in answer.text
+    assert "No such person, or not their password" in answer.text

@@ -108,7 +108,7 @@ async def test_codes_are_over_after_ten_minutes(home: House, monkeypatch: pytest
     assert (await poll(home, said["device_code"])).json()["error"] == "expired_token"
     async with browser(home) as http:
         page = await open_page(home, http, said["user_code"])
-        assert "no device waits" in page.text
+        assert "No device waits" in page.text
 
 
 async def test_another_client_or_browser_gets_nothing(home: House) -> None:
@@ -134,8 +134,8 @@ async def test_codes_are_not_told_to_who_has_no_password(home: House) -> None:
         right = await open_page(home, http, said["user_code"], "wrong password 1")
         wrong = await open_page(home, http, "BBBB-BBBB", "wrong password 2")
     assert right.status_code == wrong.status_code == 400
-    assert "no such person, or not their password" in right.text
-    assert "no such person, or not their password" in wrong.text
+    assert "No such person, or not their password" in right.text
+    assert "No such person, or not their password" in wrong.text
 
 
 async def test_guessing_codes_is_slow(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ async def test_a_code_of_ones_own_makes_up_for_no_wrong_guesses(home: House) -> 
     mine = (await begin(home))["user_code"]
     async with browser(home) as http:
         for wrong in ("BBBB-BBBB", "CCCC-CCCC", "DDDD-DDDD", "FFFF-FFFF"):
-            assert "no device waits" in (await open_page(home, http, wrong)).text
+            assert "No device waits" in (await open_page(home, http, wrong)).text
             assert "Is " in (await open_page(home, http, mine)).text
-        assert "no device waits" in (await open_page(home, http, "GGGG-GGGG")).text
+        assert "No device waits" in (await open_page(home, http, "GGGG-GGGG")).text
         assert (await open_page(home, http, "HHHH-HHHH")).status_code == 429

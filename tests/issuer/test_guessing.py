@@ -17,7 +17,7 @@ async def test_guessing_ends_in_waiting(home: House, monkeypatch: pytest.MonkeyP
     query = Client(home).query()
     seen = [(await sign_in(home, query, password=f"wrong guess {n}")) for n in range(7)]
     assert [each.status_code for each in seen] == [400] * 5 + [429] * 2
-    assert all("no such person, or not their password" in each.text for each in seen[:5])
+    assert all("No such person, or not their password" in each.text for each in seen[:5])
     assert int(seen[5].headers["retry-after"]) >= 1
     # Not even the right password helps before its time, so nothing is learned meanwhile.
     assert (await sign_in(home, query)).status_code == 429

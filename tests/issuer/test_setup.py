@@ -41,7 +41,7 @@ async def test_the_first_admin_is_made_once(home: House) -> None:
         done = await fill_in(home, http, secret)
         assert done.status_code == 200, done.text
         again = await fill_in(home, http, secret, name="eve")
-        assert "this link is over" in again.text
+        assert "This link is over" in again.text
     client = Client(home)
     token = (await client.redeem(await client.code(name="ada"))).json()["access_token"]
     mine = {"Authorization": f"Bearer {token}"}
@@ -79,7 +79,7 @@ async def test_two_at_once_make_one(home: House) -> None:
     [
         ({"again": "something else!"}, "differ"),
         ({"password": "short", "again": "short"}, "at least 12"),
-        ({"name": "<script>alert(1)</script>"}, "a name has"),
+        ({"name": "<script>alert(1)</script>"}, "A name has"),
     ],
 )
 async def test_mistakes_can_be_corrected(home: House, changes: dict[str, str], words: str) -> None:
@@ -93,7 +93,7 @@ async def test_mistakes_can_be_corrected(home: House, changes: dict[str, str], w
 @pytest.mark.parametrize("secret", ["", "vdl_x", "' OR '1'='1"])
 async def test_links_that_are_none(home: House, secret: str) -> None:
     async with browser(home) as http:
-        assert "this link is over" in (await fill_in(home, http, secret)).text
+        assert "This link is over" in (await fill_in(home, http, secret)).text
     assert home.refusals() == ["login.setup"]
 
 
@@ -111,7 +111,7 @@ async def test_a_restart_makes_the_link_before_void(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         first = link(home)
     async with house(tmp_path) as home, browser(home) as http:
-        assert "this link is over" in (await fill_in(home, http, first)).text
+        assert "This link is over" in (await fill_in(home, http, first)).text
         assert (await fill_in(home, http, link(home))).status_code == 200
     async with house(tmp_path) as home:
         assert home.app.setup_link is None

@@ -19,6 +19,11 @@ COOKIE_BYTES = 24
 TOKEN = "form"  # noqa: S105  (a field's name)
 
 
+def typed_name(name: str, refusal: Refusal | None) -> str:
+    """The name to show again after *refusal*, so that only what was wrong is typed anew."""
+    return name[:63] if refusal is not None else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Browser:
     """
@@ -59,7 +64,9 @@ class Browser:
             or not hmac.compare_digest(sent.get(TOKEN).encode(), self.tag(form).encode())
         ):
             raise Refusal(
-                "invalid_request", "oauth.form", "this page is too old, or another site sent it; begin again"
+                "invalid_request",
+                "oauth.form",
+                f"this page is too old, or was not opened at {self.at.issuer}; begin again there",
             )
 
     def show(self, html: str, *, status: int = 200, returns_to: str = "") -> HTMLResponse:
@@ -74,7 +81,9 @@ class Browser:
 
     def refused(self, refusal: Refusal) -> Response:
         """*refusal* as a page, where there is nowhere safe to send the browser."""
-        answer = self.show(pages.said("This did not work", refusal.reason), status=refusal.status)
+        answer = self.show(
+            pages.said("This did not work", pages.sentence(refusal.reason)), status=refusal.status
+        )
         if refusal.wait:
             answer.headers["Retry-After"] = str(max(1, round(refusal.wait)))
         return answer

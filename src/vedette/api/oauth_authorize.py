@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from vedette.api.browser import TOKEN, Browser
+from vedette.api.browser import TOKEN, Browser, typed_name
 from vedette.api.oauth_desk import At, Counter
 from vedette.api.oauth_form import Form, decode, form
 from vedette.config.addresses import origin
@@ -105,7 +105,7 @@ async def sign_in(request: Request, at: At) -> Response:
         wish = asked(at, sent)
         granted = checked(wish)
         if sent.get("answer") == "no":
-            raise Refusal("access_denied", "oauth.device_denied", "the person said no")
+            raise Refusal("access_denied", "oauth.declined", "the person said no")
         name = sent.get("name")
         person = await at.person(name, sent.get("password"))
         code = fresh("vdc_")
@@ -135,9 +135,10 @@ def _page(browser: Browser, wish: Asked, refusal: Refusal | None = None) -> Resp
         action=PATH,
         hidden={TOKEN: browser.tag("authorize"), **carried},
         fields=(
-            Field("name", "Name", auto="username"),
+            Field("name", "Name", auto="username", value=typed_name(wish.sent.get("name"), refusal), most=63),
             Field("password", "Password", "password", "current-password"),
         ),
+        buttons=(("yes", "Sign in"), ("no", "Cancel")),
         wrong=refusal.reason if refusal else "",
     )
     answer = browser.show(html, status=refusal.status if refusal else 200, returns_to=back)

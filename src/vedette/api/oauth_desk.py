@@ -57,7 +57,8 @@ class Counter:
         """Wait for one's turn to try a password. Raises Refusal (429) where that is too long."""
         turn = self.desk.backoff.turn(name, network(self.peer), self.now)
         if turn.wait:
-            reason = f"too many tries; come back in {max(1, round(turn.wait))} seconds"
+            seconds = max(1, round(turn.wait))
+            reason = f"too many tries; come back in {seconds} second{'s' if seconds > 1 else ''}"
             refusal = Refusal("temporarily_unavailable", "login.wait", reason, status=429, wait=turn.wait)
             refusal.quiet = not turn.first
             raise refusal

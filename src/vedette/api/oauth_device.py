@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from vedette.api.browser import TOKEN, Browser
+from vedette.api.browser import TOKEN, Browser, typed_name
 from vedette.api.oauth_desk import At, Counter, answered
 from vedette.api.oauth_form import Form, decode, form
 from vedette.api.oauth_signin import public_client
@@ -92,7 +92,7 @@ async def answer(request: Request, at: At) -> Response:
     except Refusal as refusal:
         at.note("device", refusal, claimed=claimed)
         if refusal.code in ("login.password", "login.wait", "oauth.user_code", "oauth.crowded"):
-            return _first(browser, typed(sent.get("user_code")), refusal)
+            return _first(browser, typed(sent.get("user_code")), refusal, claimed)
         return browser.refused(refusal)
 
 
@@ -142,15 +142,15 @@ async def _second(browser: Browser, sent: Form) -> Response:
     return browser.show(pages.said("Done", "The device is signed in. You can close this page."))
 
 
-def _first(browser: Browser, code: str, refusal: Refusal | None = None) -> Response:
+def _first(browser: Browser, code: str, refusal: Refusal | None = None, name: str = "") -> Response:
     html = pages.form_page(
         "Sign in a device",
         "Type the code that the device shows, and sign in.",
         action=PAGE,
         hidden={TOKEN: browser.tag("device")},
         fields=(
-            Field("user_code", "Code", value=f"{code[:4]}-{code[4:]}" if code else ""),
-            Field("name", "Name", auto="username"),
+            Field("user_code", "Code", value=f"{code[:4]}-{code[4:]}" if code else "", upper=True, most=20),
+            Field("name", "Name", auto="username", value=typed_name(name, refusal), most=63),
             Field("password", "Password", "password", "current-password"),
         ),
         buttons=(("", "Go on"),),

@@ -17,6 +17,7 @@ from vedette.issuer import pages
 from vedette.issuer.errors import Refusal
 from vedette.issuer.metadata import address
 from vedette.issuer.pages import Field
+from vedette.issuer.passwords import MIN_CHARACTERS
 from vedette.issuer.texts import digest, fresh
 from vedette.trail import events
 
@@ -68,8 +69,9 @@ async def finish(request: Request, at: At) -> Response:
         browser.check(request, "setup", sent)
         link = sent.get("link")
         await _check(at, link)
+        given = sent.get("name"), sent.get("email")
         if sent.get("password") != sent.get("again"):
-            return _page(browser, link, "the two passwords differ")
+            return _page(browser, link, "the two passwords differ", *given)
         groups = sorted(here.settings.gateway.admins)
         try:
             row = await person(
@@ -78,7 +80,7 @@ async def finish(request: Request, at: At) -> Response:
             if await here.store.accounts.get(row.name):
                 raise taken(row.name)
         except ProblemError as problem:
-            return _page(browser, link, problem.detail)
+            return _page(browser, link, problem.detail, *given)
         here.journal.record(
             events.ConfigChanged(
                 at=time.time(), by="set-up link", what="person", name=row.name, before=None, after=facts(row)
@@ -86,7 +88,11 @@ async def finish(request: Request, at: At) -> Response:
         )
         if not await here.store.people.first(row, digest(link), time.time()):
             raise _over()
-        return browser.show(pages.said("Done", f"{row.name} is the first admin. Sign in with: vedette login"))
+        return browser.show(
+            pages.said(
+                "Done", f"You are the first admin, {row.name}. Sign in with: vedette login {at.issuer}"
+            )
+        )
     except Refusal as refusal:
         at.note("setup", refusal)
         return browser.refused(refusal)
@@ -105,16 +111,25 @@ def _over() -> Refusal:
     )
 
 
-def _page(browser: Browser, link: str, wrong: str = "") -> Response:
+def _page(browser: Browser, link: str, wrong: str = "", name: str = "", email: str = "") -> Response:
     html = pages.form_page(
         "Set up Vedette",
         "You become the first admin of this gateway. The link works once.",
         action=PAGE,
         hidden={TOKEN: browser.tag("setup"), "link": link},
         fields=(
-            Field("name", "Name (a-z 0-9 . _ @ -)", auto="username"),
-            Field("email", "E-mail address", "email", "email"),
-            Field("password", "Password (12 characters at least)", "password", "new-password"),
+            Field(
+                "name", "Name", auto="username", value=name, hint="Letters a-z, digits and . _ @ -", most=63
+            ),
+            Field("email", "E-mail address", "email", "email", email, "Not needed.", needed=False, most=254),
+            Field(
+                "password",
+                "Password",
+                "password",
+                "new-password",
+                hint=f"{MIN_CHARACTERS} characters at least.",
+                least=MIN_CHARACTERS,
+            ),
             Field("again", "The password again", "password", "new-password"),
         ),
         buttons=(("", "Set up"),),

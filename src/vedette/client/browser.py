@@ -27,8 +27,11 @@ PATIENCE_SECONDS = 300.0
 #: Requests with another's state are answered and forgotten; so many, and something is wrong.
 MAX_STRANGERS = 50
 _PAGE = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>Vedette</title>"
-    "<body style='font-family:sans-serif;margin:4em'><h1>{title}</h1><p>{text}</p></body></html>"
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width,initial-scale=1"><title>{title} - Vedette</title>'
+    "<style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;"
+    "margin:0 auto;padding:clamp(1rem,8vh,4rem) 1rem}}h1{{font-size:1.4rem;line-height:1.25}}</style></head>"
+    "<body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
 )
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
