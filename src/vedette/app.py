@@ -37,6 +37,7 @@ from vedette.protocols.lifetime import STOPPING, bounded
 from vedette.protocols.live import Live
 from vedette.protocols.postgres.engine import Engine, Shared
 from vedette.protocols.refusals import Refusals
+from vedette.recording.tape import Tapes
 from vedette.reloading import Reloading
 from vedette.store.blocks import Blocklist
 from vedette.store.database import Store
@@ -76,6 +77,7 @@ class App:
         self.ssh_hosts_authority: HostsAuthority
         self.identity: Identity
         self.live: Live
+        self.tapes: Tapes
         self.databases: DatabasePart
         self.ssh: SshPart | None = None
         self.refusals = Refusals(time.monotonic)
@@ -159,6 +161,11 @@ class App:
             masks = self.policy_for(ask.principal, ask.resource).masks
             return as_shown(ask.action, masks, mask_key)
 
+        self.tapes = Tapes(
+            self.folder.recordings, self.journal.record,
+            lambda event: self.journal.defer(*events.encode(event)), time.time,
+        )  # fmt: skip
+        self.tapes.recover()
         self.desk = Desk(self.store.holds, self.journal.record, worker=WORKER, shown=shown)
         await self.desk.start()
         self._tls = ServerTls(settings, self.folder.tls, self._certificates)
@@ -182,7 +189,9 @@ class App:
             )
         )  # fmt: skip
         self._spawn(self.revocations.run(), self.live.run(), self.blocks.run(), self._uses.run())
-        self._spawn(keep_journal(self.journal, self.refusals), watch_sealed(self.store, self.journal))
+        self._spawn(
+            keep_journal(self.journal, self.refusals, self.tapes), watch_sealed(self.store, self.journal)
+        )
         self._spawn(self._loader().watch(), self._tls.watch(self.live.revoked))
         self._spawn(keep_tidy(self.store.tokens, self.store.grants))
         if self._index is not None:
@@ -219,6 +228,8 @@ class App:
         if hasattr(self, "_http"):
             await self._http.aclose()
         try:
+            if hasattr(self, "tapes"):
+                self.tapes.close()
             self.refusals.sum(time.time(), self.journal.record)
             self.journal.record(events.GatewayStopped(at=time.time(), worker=WORKER, reason=reason))
         except JournalError as problem:
@@ -258,6 +269,7 @@ class App:
         shared = ssh.Shared(
             journal=self.journal, desk=self.desk, policy=self.policy_for, clock=time.time,
             limits=lambda: self.settings.gateway.limits, live=self.live, refusals=self.refusals,
+            tapes=self.tapes,
         )  # fmt: skip
         return hosts.SshPart(
             shared, hosts.Hosts(logins, mask_key, self.ssh_hosts_authority), self.settings, self.identity,

@@ -43,6 +43,11 @@ class Folder:
         return self.path / "journal"
 
     @property
+    def recordings(self) -> Path:
+        """What terminals and commands showed, a file for each."""
+        return self.path / "recordings"
+
+    @property
     def keys(self) -> Path:
         """Signing keys of tokens, the journal's keys, the seal's key; mode 0700."""
         return self.path / "keys"

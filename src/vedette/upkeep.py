@@ -14,6 +14,7 @@ from vedette.folder import WORKER, Folder
 from vedette.journal.append import Journal
 from vedette.journal.errors import JournalError
 from vedette.protocols.refusals import Refusals
+from vedette.recording.tape import Tapes
 from vedette.store.database import Store
 from vedette.store.errors import StoreError
 from vedette.trail import events
@@ -24,12 +25,14 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.05
 CHECKPOINT_SECONDS = 10.0
 SUM_SECONDS = 60.0
+SEAL_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 
 
-async def keep_journal(journal: Journal, refusals: Refusals) -> None:
-    """Write outcomes that nothing took along, sum up refused logins, and sign where the journal stands."""
-    last = summed = time.monotonic()
+async def keep_journal(journal: Journal, refusals: Refusals, tapes: Tapes) -> None:
+    """Write outcomes that nothing took along, sum up refused logins, seal what is being recorded, and sign
+    where the journal stands."""
+    last = summed = sealed = time.monotonic()
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
         try:
@@ -37,6 +40,9 @@ async def keep_journal(journal: Journal, refusals: Refusals) -> None:
             if time.monotonic() - summed >= SUM_SECONDS:
                 refusals.sum(time.time(), journal.record)
                 summed = time.monotonic()
+            if time.monotonic() - sealed >= SEAL_SECONDS:
+                tapes.rest()
+                sealed = time.monotonic()
             if time.monotonic() - last >= CHECKPOINT_SECONDS:
                 journal.checkpoint()
                 last = time.monotonic()

@@ -168,6 +168,46 @@ class ActionOutcome(Event):
     sample: tuple[tuple[str | None, ...], ...] = ()
 
 
+class RecordingOpened(Event):
+    """
+    What an action shows is recorded from here on, in a file of the recording's name.
+
+    *form* is ``terminal``, or ``output`` of a command without one, of whose streams *cap* bytes are kept
+    each (-1: all). *typed*: so is what is typed.
+    """
+
+    kind: ClassVar[str] = "recording.opened"
+
+    session: str
+    action: str
+    recording: str
+    form: Literal["terminal", "output"]
+    width: int = 0
+    height: int = 0
+    cap: int = -1
+    typed: bool = False
+
+
+class RecordingSealed(Event):
+    """
+    The first *bytes* of a recording's file have this digest; *final*: there are no more.
+
+    *left_out* counts what went beyond the cap, by stream (``o``, ``e``, ``i``). *recovered*: the gateway
+    had been killed, and *cut* bytes of an unfinished line were taken off.
+    """
+
+    kind: ClassVar[str] = "recording.sealed"
+
+    session: str
+    recording: str
+    bytes: int
+    sha256: str
+    final: bool = False
+    left_out: dict[str, int] = {}
+    recovered: bool = False
+    cut: int = 0
+
+
 class HoldOpened(Event):
     """An action waits for people. Written before anyone can see the hold."""
 
@@ -420,6 +460,7 @@ EVENTS: dict[str, type[Event]] = {
     for event in (
         SessionOpened, SessionRefused, LoginRefusals, SessionClosed,
         ActionJudged, ActionOutcome,
+        RecordingOpened, RecordingSealed,
         HoldOpened, HoldDecided, HoldExpired, HoldWithdrawn, HoldUsed,
         PolicyLoaded, PolicyRejected,
         TokenIssued, LoginRefused, TokenRevoked, KeyIssued, KeyRevoked, CertificateIssued,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from vedette.model import Action, Effect, Touch
+from vedette.model import SHELL_OBJECT, Action, Effect, Touch
 from vedette.protocols.aside import aside
 from vedette.shell.hosts import canonical
 from vedette.shell.reading import read
@@ -105,6 +105,13 @@ def admitted(environment: Mapping[bytes, bytes]) -> dict[str, str]:
     return found
 
 
-def state(user: str, environment: Mapping[str, str]) -> State:
+def shell(user: str, environment: Mapping[str, str], terminal: str) -> Action:
+    """Opening the login shell. *terminal* is its type, empty for none."""
+    touches = (Touch(Effect.EXECUTE, SHELL_OBJECT),)
+    return Action(PROTOCOL, "shell", "", touches, state=state(user, environment, terminal))
+
+
+def state(user: str, environment: Mapping[str, str], terminal: str = "") -> State:
     """What changes the meaning of a command, sorted by name."""
-    return tuple(sorted([("login", user), *((f"env.{name}", value) for name, value in environment.items())]))
+    known = [("login", user), *((f"env.{name}", value) for name, value in environment.items())]
+    return tuple(sorted([*known, ("terminal", terminal)] if terminal else known))

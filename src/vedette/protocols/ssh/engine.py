@@ -15,7 +15,7 @@ from typing import Protocol
 import asyncssh
 
 from vedette.gate import Desk, Gate
-from vedette.model import Ask, Decision, MaskRule, Principal, Resource
+from vedette.model import Ask, Decision, MaskRule, Principal, Recorded, Resource, Shell
 from vedette.protocols.lifetime import BLOCKED
 from vedette.protocols.live import Live, Seat, Unwelcome
 from vedette.protocols.postgres.accept import Crowd, serve
@@ -23,6 +23,7 @@ from vedette.protocols.refusals import Refusals
 from vedette.protocols.ssh.accept import Caller, Door, Doorman, Entrance, Refused, options
 from vedette.protocols.ssh.dial import UpstreamRefused
 from vedette.protocols.ssh.session import LAST_WORDS_SECONDS, Outcome, Session
+from vedette.recording.tape import Tapes
 from vedette.trail import events
 from vedette.trail.judgements import Journal, Keep
 
@@ -45,6 +46,10 @@ class SessionPolicy(Protocol):
     def observing(self) -> bool: ...
     @property
     def masks(self) -> tuple[MaskRule, ...]: ...
+    @property
+    def shell(self) -> Shell | None: ...
+    @property
+    def recorded(self) -> Recorded: ...
     def decide(self, ask: Ask) -> Decision: ...
 
 
@@ -79,6 +84,7 @@ class Shared:
     limits: Callable[[], Limits]
     live: Live
     refusals: Refusals
+    tapes: Tapes
 
 
 class TurnedAway(Exception):
@@ -224,7 +230,10 @@ class Engine:
         try:
             seat.activity = lambda: session.activity
             seat.end = session.close
-            session.begin(gate, upstream, backend.login, lambda outcome: self._came(name, outcome))
+            session.begin(
+                gate, policy, upstream, backend.login, shared.tapes,
+                lambda outcome: self._came(name, outcome),
+            )  # fmt: skip
             end = await session.over()
         finally:
             del self.sessions[name], self._gates[name]

@@ -12,7 +12,7 @@ from vedette.gate import Ruled
 from vedette.model import Action, Allow, Deny
 from vedette.protocols.ssh import actions, sftp, words
 from vedette.protocols.ssh.meter import Meter
-from vedette.protocols.ssh.wire import Down, Up
+from vedette.protocols.ssh.wire import Down, Size, Up
 
 #: What is held back while people are asked, in bytes: then the caller is not read any more.
 HIGH_BYTES, LOW_BYTES = 512 << 10, 128 << 10
@@ -102,6 +102,12 @@ class Files:
 
     def signal(self, name: str) -> None:
         self._up.signal(name)
+
+    def resize(self, size: Size) -> None:
+        """Files have no terminal."""
+
+    def broke(self, msec: int) -> None:
+        """Nor a line that could break."""
 
     def pause(self) -> None:
         self._up.pause()

@@ -7,18 +7,21 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncssh
 
-from vedette.gate import Gate, Policy, Ruled
-from vedette.model import Action, Allow, Deny
+from vedette import gate
+from vedette.gate import Gate, Ruled
+from vedette.model import Action, Allow, Deny, Recorded, Shell
 from vedette.protocols.lifetime import Ending
 from vedette.protocols.ssh import actions, words
 from vedette.protocols.ssh.files import Files
 from vedette.protocols.ssh.meter import Meter
+from vedette.protocols.ssh.output import Output
 from vedette.protocols.ssh.tunnel import Tunnel
-from vedette.protocols.ssh.wire import PACKET, WINDOW, Down, Up, channel
+from vedette.protocols.ssh.wire import PACKET, WINDOW, Down, Terminal, Up, channel
+from vedette.recording.tape import Reel, Subject, Tapes
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +45,6 @@ T = TypeVar("T")
 
 #: What is not let through, whatever policy says, and what to tell.
 UNSUPPORTED = {
-    "shell": "interactive shells are not let through; give the command: ssh HOST COMMAND",
-    "pty": "terminals are not let through; leave out -t",
     "subsystem": "subsystems other than SFTP are not let through",
     "forward": "forwards to this kind of place are not let through",
     "listen": "remote port forwarding is not let through",
@@ -72,6 +73,7 @@ class Passage:
     kind: str
     text: str
     environment: Environment
+    terminal: Terminal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,15 @@ class End:
     denied: int
     bytes_up: int
     bytes_down: int
+
+
+class Policy(gate.Policy, Protocol):
+    """What applies to the session, as far as it matters here."""
+
+    @property
+    def shell(self) -> Shell | None: ...
+    @property
+    def recorded(self) -> Recorded: ...
 
 
 class Session:
@@ -101,6 +112,8 @@ class Session:
         self._downs: set[Down] = set()
         self._early: list[tuple[str, str]] = []
         self._gate: Gate | None = None
+        self._policy: Policy | None = None
+        self._tapes: Tapes | None = None
         self._up: asyncssh.SSHClientConnection | None = None
         self._login = ""
         self._came: Callable[[Outcome], None] = lambda outcome: None
@@ -116,10 +129,12 @@ class Session:
     # --- from login to end -----------------------------------------------------------------------
 
     def begin(
-        self, gate: Gate, upstream: asyncssh.SSHClientConnection, login: str, came: Callable[[Outcome], None]
-    ) -> None:
+        self, gate: Gate, policy: Policy, upstream: asyncssh.SSHClientConnection, login: str, tapes: Tapes,
+        came: Callable[[Outcome], None],
+    ) -> None:  # fmt: skip
         """Both sides are logged in: what waits is judged from here on. *came* is told what came of it."""
         self._gate, self._up, self._login, self._came = gate, upstream, login, came
+        self._policy, self._tapes = policy, tapes
         for kind, text in self._early:
             self._record_refusal(kind, text)
         self._early.clear()
@@ -127,6 +142,7 @@ class Session:
 
     def use(self, policy: Policy) -> None:
         """Judge by *policy* from the next action on."""
+        self._policy = policy
         if self._gate is not None:
             self._gate.use(policy)
 
@@ -314,13 +330,15 @@ class Session:
         try:
             await self._begun.wait()
             # Once: what is sent after the command must not change what was judged.
-            environment = down.environment
-            ruled = await self._asked_for(down, kind, text, environment)
+            environment, terminal = down.environment, down.terminal
+            if kind == "subsystem":
+                terminal = None
+            ruled = await self._asked_for(down, kind, text, environment, terminal)
             if isinstance(ruled.verdict, Deny):
                 down.say(words.refusal(ruled.verdict))
                 down.end(words.REFUSED_STATUS)
                 return
-            await self._run(down, Passage(ruled.action, ruled.verdict, kind, text, environment))
+            await self._run(down, Passage(ruled.action, ruled.verdict, kind, text, environment, terminal))
         except asyncio.CancelledError:
             raise
         except Exception as fault:  # noqa: BLE001  (whatever it is, this channel ends, and nothing has passed)
@@ -328,14 +346,19 @@ class Session:
             down.say(words.line("a fault in the gateway [internal]"))
             down.end(words.BROKEN_STATUS)
 
-    async def _asked_for(self, down: Down, kind: str, text: str, environment: Environment) -> Ruled:
+    async def _asked_for(
+        self, down: Down, kind: str, text: str, environment: Environment, terminal: Terminal | None
+    ) -> Ruled:
         """The final word on what a channel is for."""
+        term = terminal.term if terminal is not None else ""
+        if kind == "shell":
+            return await self._judge(down, actions.shell(self._login, environment, term), b"")
         if kind == "subsystem" and text == SFTP:
             return await self._judge(down, actions.files(self._login), _message(text))
         if kind != "exec":
             return self._record_refusal(kind, text)
         try:
-            action = await actions.asked(text, actions.state(self._login, environment))
+            action = await actions.asked(text, actions.state(self._login, environment, term))
         except actions.Unreadable as no:
             assert self._gate is not None  # noqa: S101
             deny = Deny("ssh", str(no), "send it as one readable command", "protocol.unreadable")
@@ -368,23 +391,27 @@ class Session:
         began = self._clock()
         ended: asyncio.Future[Up] = asyncio.get_running_loop().create_future()
         meter = Meter(() if files else allow.limits, self._passed)
+        reel = None if files else self._reel(passage)
+        output = Output(down.write, meter, reel)
 
         def over(which: Up) -> None:
             self._over(which)
             if not ended.done():
                 ended.set_result(which)
 
-        up = Up(down, over, self._carried, meter)
+        up = Up(down, over, self._carried, output)
         self._ups.add(up)
-        self.busy += 0 if files else 1
+        busy = 0 if files or passage.kind == "shell" else 1
+        self.busy += busy
         status, tag = "lost", ""
         try:
             await host.create_session(
                 lambda: up,
-                () if files else passage.text,
+                passage.text if passage.kind == "exec" else (),
                 subsystem=passage.text if files else (),
                 env=variables,
                 encoding=None,
+                **_asked_terminal(passage.terminal),
                 window=WINDOW,
                 max_pktsize=PACKET,
             )
@@ -406,8 +433,26 @@ class Session:
                 self._over(up)
             raise
         finally:
-            self.busy -= 0 if files else 1
-            self._came(Outcome(passage.action, status, tag, up.received, self._clock() - began))
+            self.busy -= busy
+            if reel is not None:
+                reel.close()
+            self._came(Outcome(passage.action, status, tag, output.shown, self._clock() - began))
+
+    def _reel(self, passage: Passage) -> Reel:
+        """Where what the channel shows is recorded."""
+        assert self._gate is not None  # noqa: S101
+        assert self._policy is not None  # noqa: S101
+        assert self._tapes is not None  # noqa: S101
+        keep, terminal = self._policy.recorded, passage.terminal
+        if terminal is None:
+            subject = Subject(self._gate.session, passage.action, "output", cap=keep.output, typed=keep.input)
+        else:
+            width, height, *_ = terminal.size
+            subject = Subject(
+                self._gate.session, passage.action, "terminal", width or 80, height or 24, terminal.term,
+                typed=keep.input,
+            )  # fmt: skip
+        return Reel(self._tapes, subject)
 
     async def _carry_files(self, down: Down, up: Up, ended: asyncio.Future[Up]) -> None:
         files = Files(
@@ -465,6 +510,16 @@ def _check(allow: Allow) -> Deny | None:
     return Deny("masking", "what a command prints cannot be masked yet", hint, "masking.refused")
 
 
+def _asked_terminal(terminal: Terminal | None) -> dict[str, Any]:
+    """What asyncssh is to ask the host for."""
+    if terminal is None:
+        return {"request_pty": False}
+    return {
+        "request_pty": "force", "term_type": terminal.term, "term_size": terminal.size,
+        "term_modes": terminal.modes,
+    }  # fmt: skip
+
+
 def _message(text: str) -> bytes:
     """As it went over the wire (RFC 4254 section 6.5; asyncssh takes UTF-8 only)."""
     return text.encode("utf-8", "surrogateescape")
@@ -473,9 +528,9 @@ def _message(text: str) -> bytes:
 def _say_end(down: Down, up: Up, meter: Meter) -> tuple[str, str]:
     """Tell the caller how it ended; the same for the record."""
     if up.problem:
-        down.say(words.line(f"{up.problem} [protocol.unreadable]"))
+        down.say(words.line(f"{up.problem} [{up.code}]"))
         down.end(words.BROKEN_STATUS)
-        return "error", f"protocol: {up.problem}"
+        return "error", f"{up.code.partition('.')[0]}: {up.problem}"
     if meter.reached:
         down.say(words.line(f"the limit of this rule is reached [limit.reached, rule {meter.reached}]"))
         down.end(words.REFUSED_STATUS)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncssh
 
 from vedette.protocols.ssh.actions import MAX_ENVIRONMENT, admitted
-from vedette.protocols.ssh.meter import Meter
+from vedette.protocols.ssh.output import Output
 from vedette.protocols.ssh.sftp import SftpError
 
 #: What a channel takes before anybody reads it: RFC 4254 windows, in bytes.
@@ -17,6 +19,19 @@ WINDOW = 2 << 20
 PACKET = 32 << 10
 
 Data = tuple[bytes, int | None]
+#: Columns, rows, and the same in pixels (RFC 4254 section 6.2); 0 where that is not known.
+Size = tuple[int, int, int, int]
+MAX_SIZE = 10_000
+_TERM = re.compile(r"[A-Za-z0-9._+-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What a caller asks for as its terminal. *modes* are RFC 4254's, by number."""
+
+    term: str
+    size: Size
+    modes: Mapping[int, int]
 
 
 class Channel(asyncssh.SSHServerChannel[bytes]):
@@ -52,7 +67,7 @@ class Channel(asyncssh.SSHServerChannel[bytes]):
 
 
 def channel(conn: asyncssh.SSHServerConnection, told: Callable[[str, str], None]) -> Channel:
-    """A channel for *conn*; *told* hears of what is refused: ``pty``, ``agent`` and ``x11``."""
+    """A channel for *conn*; *told* hears of what is refused: ``agent`` and ``x11``."""
     made = Channel(conn, asyncio.get_running_loop(), True, False, False, 0, 0, None, "strict", WINDOW, PACKET)
     made.environment, made.dropped, made.told = {}, 0, told
     return made
@@ -64,6 +79,8 @@ class Above(Protocol):
     def write(self, data: bytes) -> None: ...
     def eof(self) -> None: ...
     def signal(self, name: str) -> None: ...
+    def resize(self, size: Size) -> None: ...
+    def broke(self, msec: int) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def close(self) -> None: ...
@@ -83,6 +100,9 @@ class Down(asyncssh.SSHServerSession[bytes]):
         self.up: Above | None = None
         self.closed = False
         self.task: asyncio.Task[None] | None = None
+        self.terminal: Terminal | None = None
+        self._settled = False
+        self._size: Size | None = None
         self._asked = asked
         self._over = over
         self._kind: tuple[str, str] = ("shell", "")
@@ -99,10 +119,18 @@ class Down(asyncssh.SSHServerSession[bytes]):
         """What of the caller's environment goes on to the host."""
         return admitted(self.channel.environment) if self.channel is not None else {}
 
-    def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Any) -> bool:
-        if self.channel is not None:
-            self.channel.told("pty", term_type)
-        return False
+    def pty_requested(self, term_type: str, term_size: Size, term_modes: Any) -> bool:
+        if self._settled or not _TERM.fullmatch(term_type):
+            return False  # what is judged is judged with its terminal
+        self.terminal = Terminal(term_type, _bounded(term_size), dict(term_modes))
+        return True
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        if self.terminal is None:
+            return
+        self._size = _bounded((width, height, pixwidth, pixheight))
+        if self.up is not None:
+            self.up.resize(self._size)
 
     def shell_requested(self) -> bool:
         self._kind = ("shell", "")
@@ -117,10 +145,14 @@ class Down(asyncssh.SSHServerSession[bytes]):
         return True
 
     def session_started(self) -> None:
+        self._settled = True
         self._asked(self, *self._kind)
 
     def break_received(self, msec: int) -> bool:
-        return False
+        if self.up is None or self.terminal is None:
+            return False
+        self.up.broke(msec)
+        return True
 
     def signal_received(self, signal: str) -> None:
         if self.up is not None:
@@ -167,6 +199,8 @@ class Down(asyncssh.SSHServerSession[bytes]):
     def join(self, up: Above) -> None:
         """From here on both ends are connected."""
         self.up = up
+        if self._size is not None:
+            up.resize(self._size)
         early, self._early = self._early, []
         for data, _ in early:
             up.write(data)
@@ -219,32 +253,29 @@ class Up(asyncssh.SSHClientSession[bytes]):
         down: Down,
         ended: Callable[[Up], None],
         carried: Callable[[int, int], None],
-        meter: Meter,
+        output: Output,
     ) -> None:
         self.channel: asyncssh.SSHClientChannel[bytes] | None = None
         self.status: int | None = None
         self.signalled: tuple[str, bool, str, str] | None = None
-        self.received = 0
         self.free = asyncio.Event()
         self.free.set()
         #: Reads along what the host sends on its standard output, and gives what goes on.
         self.filter: Callable[[bytes], bytes] | None = None
         self.problem = ""
+        self.code = "protocol.unreadable"
         self._over = False
         self._cut = False
         self._down = down
         self._ended = ended
         self._carried = carried
-        self._meter = meter
+        self._output = output
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self.channel = chan
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self._cut:
-            return
-        if not self._meter.permits(data):
-            self.close()
             return
         if self.filter is not None and datatype is None:
             try:
@@ -253,9 +284,11 @@ class Up(asyncssh.SSHClientSession[bytes]):
                 self.problem = str(bad)
                 self.close()
                 return
-        self.received += len(data)
         self._carried(0, len(data))
-        self._down.write(data, datatype)
+        if not self._output.put(data, datatype):
+            if self._output.problem:
+                self.problem, self.code = self._output.problem, self._output.code
+            self.close()
 
     def eof_received(self) -> bool:
         # The caller hears of the end with the exit status; a half-closed channel must stay open.
@@ -299,6 +332,14 @@ class Up(asyncssh.SSHClientSession[bytes]):
         if self.channel is not None and not self._over:
             self.channel.send_signal(name)
 
+    def resize(self, size: Size) -> None:
+        if self.channel is not None and self.open:
+            self.channel.change_terminal_size(*size)
+
+    def broke(self, msec: int) -> None:
+        if self.channel is not None and self.open:
+            self.channel.send_break(min(msec, 3000))
+
     def cut(self) -> None:
         """Nothing more comes down. It is read on all the same, or its end would never be heard of."""
         self._cut = True
@@ -317,3 +358,8 @@ class Up(asyncssh.SSHClientSession[bytes]):
         """The caller is gone: what it started hears of that as over OpenSSH, by a closed channel."""
         if self.channel is not None:
             self.channel.abort()
+
+
+def _bounded(size: Size) -> Size:
+    width, height, wide, high = (min(max(0, each), MAX_SIZE) for each in size)
+    return width, height, wide, high
