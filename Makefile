@@ -38,6 +38,7 @@ servers:
 	    "postgresql=/usr/lib/postgresql/*/bin/postgres"
 	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh \
 	    rsync=rsync git=git
+	@.ci/packages "live tests with kubectl" kubernetes-client=kubectl
 	@.ci/packages "the sign-in pages in a real browser" chromium=chromium
 
 # Each example has an environment of its own: frameworks and the gateway need different versions of the same.

@@ -26,6 +26,8 @@ EDGE = (
     "protocols.aside",
     "protocols.live",
     "protocols.ssh.files",
+    "protocols.kubernetes.connection",
+    "protocols.kubernetes.exchange",
     *(f"protocols.*.{name}" for name in ("engine", "accept", "dial", "wire", "session", "catalogue")),
 )
 

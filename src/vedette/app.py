@@ -15,6 +15,7 @@ from vedette.api.server import serve_api
 from vedette.api.setup import offer
 from vedette.approvals.desk import Desk
 from vedette.backends import as_shown
+from vedette.clusters import ClusterPart
 from vedette.config import Settings
 from vedette.credentials import Secrets
 from vedette.credentials.keyfile import kept_secret
@@ -33,6 +34,7 @@ from vedette.journal.group import GroupCommit
 from vedette.listening import ServerTls, listen
 from vedette.model import Ask, Lifetime, Principal, Resource
 from vedette.policy.decide import SessionPolicy
+from vedette.protocols.kubernetes import engine as kubernetes
 from vedette.protocols.lifetime import STOPPING, bounded
 from vedette.protocols.live import Live
 from vedette.protocols.postgres.engine import Engine, Shared
@@ -80,6 +82,7 @@ class App:
         self.tapes: Tapes
         self.databases: DatabasePart
         self.ssh: SshPart | None = None
+        self.clusters: ClusterPart | None = None
         self.refusals = Refusals(time.monotonic)
         self.revocations: Revocations
         self.blocks: Blocklist
@@ -177,6 +180,10 @@ class App:
         )  # fmt: skip
         if settings.gateway.listen.ssh is not None:
             self.ssh = self._ssh(logins, mask_key)
+        if settings.gateway.listen.kubernetes is not None:
+            self.clusters = ClusterPart(
+                self._kubernetes(), logins, mask_key, settings, self.identity, self._tls.web
+            )
 
     async def _serve(self) -> None:
         listeners = self._listeners = listen(self.settings)
@@ -202,6 +209,8 @@ class App:
             self._spawn(self.databases.serve(listeners["postgres"]))
         if "ssh" in listeners and self.ssh is not None:
             self._spawn(self.ssh.serve(listeners["ssh"]))
+        if "kubernetes" in listeners and self.clusters is not None:
+            self._spawn(self.clusters.serve(listeners["kubernetes"]))
         if "web" in listeners:
             self._closers.append(await serve_api(self, listeners["web"]))
         self.setup_link = await offer(self)
@@ -258,6 +267,12 @@ class App:
             live=self.live,
             refusals=self.refusals,
         )
+
+    def _kubernetes(self) -> kubernetes.Shared:
+        return kubernetes.Shared(
+            journal=self.journal, desk=self.desk, policy=self.policy_for, clock=time.time,
+            limits=lambda: self.settings.gateway.limits, live=self.live, refusals=self.refusals,
+        )  # fmt: skip
 
     def _ssh(self, logins: Secrets, mask_key: bytes) -> SshPart:
         """Hosts behind SSH. Raises OSError where what speaks SSH is not installed."""
@@ -326,6 +341,8 @@ class App:
             databases()
             if self.ssh is not None:
                 self.ssh.reload(loaded)
+            if self.clusters is not None:
+                self.clusters.reload(loaded)
             self.live.reload()
 
         return use

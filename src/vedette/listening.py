@@ -18,13 +18,14 @@ log = logging.getLogger(__name__)
 
 # How often the authorities of callers are looked at.
 LOOK_SECONDS = 1.0
+HTTP_ALPN = ("http/1.1",)
 _ANY = frozenset({"0.0.0.0", "::", ""})  # compared with, not bound to
 
 
 def listen(settings: Settings) -> dict[str, socket.socket]:
     """A listening socket for each of ``gateway.listen``, by name. Raises OSError that names the address."""
     where = settings.gateway.listen
-    wanted = {"postgres": where.postgres, "web": where.web, "ssh": where.ssh}
+    wanted = {"postgres": where.postgres, "web": where.web, "ssh": where.ssh, "kubernetes": where.kubernetes}
     found: dict[str, socket.socket] = {}
     try:
         for name, address in wanted.items():
@@ -54,12 +55,18 @@ class ServerTls:
         if tls.certificate is not None and tls.key is not None:
             self.files = CertificateFiles(tls.certificate, tls.key)
         else:
-            shown = (address for address in (where.postgres, where.web) if address is not None)
+            shown = [each for each in (where.postgres, where.web, where.kubernetes) if each is not None]
             names = [address.host for address in shown if address.host not in _ANY]
             self.files = generated_certificate(folder, names, now=time.time())
         self._callers = callers
         self.context = server_context(self.files, client_ca=tls.ca)
-        trust_callers(self.context, callers.files)
+        #: For those who speak HTTP/1.1.
+        self.web = server_context(self.files, client_ca=tls.ca, alpn=HTTP_ALPN)
+        self._trust()
+
+    def _trust(self) -> None:
+        for context in (self.context, self.web):
+            trust_callers(context, self._callers.files)
 
     def first_certificate(self) -> str:
         """The gateway's own, PEM, without what signed it."""
@@ -75,7 +82,7 @@ class ServerTls:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 if self._callers.refresh():
-                    trust_callers(self.context, self._callers.files)
+                    self._trust()
                     withdrawn(self._callers.withdrawn)
                     log.info("the authorities of client certificates were read anew")
                     said = ""

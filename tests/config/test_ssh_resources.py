@@ -93,7 +93,7 @@ def test_another_key_is_another_place(tmp_path: Path) -> None:
         ({"login": "{user: '-oProxyCommand=x%', key: {file: id}}"}, "is no login name"),
         ({"login": "{user: deploy, key: secret}"}, "a secret is not written into the settings"),
         ({"login": "{user: deploy, key: {file: id}, certificate: c}"}, 'unknown key "certificate"'),
-        ({"more": "    startup: {statement_timeout: 3}"}, "an SSH host has no such settings"),
+        ({"more": "    startup: {statement_timeout: 3}"}, "only databases have such settings"),
         ({"rules": "      - mask: {entities: [email], as: redact}"}, "cannot be masked"),
     ],
     ids=str,

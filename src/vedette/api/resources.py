@@ -29,6 +29,10 @@ router = APIRouter(prefix="/resources", tags=["resources"])
 SCHEMES = {"kubernetes": "https", "http": "https", "mcp": "https"}
 
 
+#: Below it are clusters by name, each as an API server's own root.
+CLUSTERS = "/clusters/"
+
+
 class May(BaseModel):
     """
     What you may do there, in words. What nothing here allows is refused.
@@ -86,7 +90,7 @@ def _shown(
 ) -> Reachable:
     return Reachable(
         name=resource.name, protocol=resource.protocol, about=resource.about, labels=dict(resource.labels),
-        address=_address(here, resource.protocol), login=_login(principal, resource),
+        address=_address(here, resource), login=_login(principal, resource),
         observing=policy.observing, may=may(policy),
     )  # fmt: skip
 
@@ -118,7 +122,8 @@ def _login(principal: Principal, resource: ResourceSettings) -> str:
     return principal.credential if principal.credential.startswith(SCHEME) else principal.subject
 
 
-def _address(here: Gateway, protocol: str) -> str | None:
+def _address(here: Gateway, resource: ResourceSettings) -> str | None:
+    protocol = resource.protocol
     listen = getattr(here.settings.gateway.listen, protocol, None)
     if listen is None:
         return None
@@ -127,4 +132,8 @@ def _address(here: Gateway, protocol: str) -> str | None:
     name = f"[{host}]" if ":" in host else host
     where = f"{name}:{here.ports.get(protocol) or listen.port}"
     scheme = SCHEMES.get(protocol)
-    return f"{scheme}://{where}" if scheme else where
+    if scheme is None:
+        return where
+    return (
+        f"{scheme}://{where}{CLUSTERS}{resource.name}" if protocol == "kubernetes" else f"{scheme}://{where}"
+    )

@@ -11,7 +11,7 @@ from vedette.policy.strict import Node
 
 ROLES = ("admins", "auditors", "approvers")
 KEYS = ("url", "listen", "data", "tls", "downstream_tls", "journal", "limits", *ROLES)
-LISTENERS = ("postgres", "web", "ssh")
+LISTENERS = ("postgres", "web", "ssh", "kubernetes")
 TLS_KEYS = ("certificate", "key", "ca")
 JOURNAL_KEYS = ("durability", "checkpoint_every", "anchor")
 LIMIT_KEYS = ("statement", "value", "sessions", "per_principal", "login_timeout", "idle")

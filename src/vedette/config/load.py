@@ -18,7 +18,10 @@ from vedette.policy.strict import Book, Node
 from vedette.policy.testing import Case, read_cases
 
 SECTIONS = ("gateway", "identity", "resources", "policies")
-VARIABLES = ("VEDETTE_DATA", "VEDETTE_LISTEN_POSTGRES", "VEDETTE_LISTEN_WEB", "VEDETTE_LISTEN_SSH")
+VARIABLES = (
+    "VEDETTE_DATA", "VEDETTE_LISTEN_POSTGRES", "VEDETTE_LISTEN_WEB", "VEDETTE_LISTEN_SSH",
+    "VEDETTE_LISTEN_KUBERNETES",
+)  # fmt: skip
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:

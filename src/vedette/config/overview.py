@@ -59,7 +59,9 @@ class Summary:
 def summary(settings: Settings) -> Summary:
     """What *settings* mean for each resource."""
     listen = settings.gateway.listen
-    listeners = {"postgres": listen.postgres, "web": listen.web, "ssh": listen.ssh}
+    listeners = {
+        "postgres": listen.postgres, "web": listen.web, "ssh": listen.ssh, "kubernetes": listen.kubernetes,
+    }  # fmt: skip
     return Summary(
         file=str(settings.file),
         hash=settings.hash,
@@ -91,7 +93,7 @@ def _resource(resource: ResourceSettings, settings: Settings) -> ResourceSummary
 
 def _login(resource: ResourceSettings) -> str:
     login = resource.login
-    parts = [login.user]
+    parts = [login.user or "as the cluster says"]
     if login.password is not None:
         parts.append(f"password from {_reference(login.password)}")
     if login.certificate is not None and login.key is not None:
@@ -102,6 +104,12 @@ def _login(resource: ResourceSettings) -> str:
         key = login.authority.key
         by = "the gateway's own authority" if key is None else f"the authority from {_reference(key)}"
         parts.append(f"certificates by {by} for {', '.join(login.authority.principals)}")
+    if login.token is not None:
+        parts.append(f"token from {_reference(login.token)}")
+    if login.command:
+        parts.append(f"token from {login.command[0]}")
+    if login.impersonate:
+        parts.append("as the caller")
     return ", ".join(parts if len(parts) > 1 else [*parts, "no secret"])
 
 
@@ -119,7 +127,7 @@ def _warnings(settings: Settings, listeners: dict[str, HostPort | None]) -> Iter
         yield "no listener is open: name one in gateway.listen"
     yield from _worldly(settings)
     for name, where in listeners.items():
-        clear = name != "ssh" and settings.gateway.downstream_tls == "allowed"
+        clear = name not in ("ssh", "kubernetes") and settings.gateway.downstream_tls == "allowed"
         if where is not None and not where.loopback and clear:
             yield f"{name} listens on {where}, and callers may come without TLS"
     for resource in settings.resources.values():

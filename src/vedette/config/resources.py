@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from vedette.config import places, ssh
+from vedette.config import kubernetes, places, ssh
 from vedette.config.settings import (
     Binding,
     LoginSettings,
@@ -28,7 +28,7 @@ RECORD_KEYS = ("statements", "parameters", "results")
 TLS = ("verify-full", "verify-ca", "require", "disable")
 METHODS = ("scram-sha-256", "md5", "password", "trust", "certificate")
 BINDINGS = ("prefer", "require", "disable")
-PORTS = {"postgres": 5432, "ssh": ssh.PORT}
+PORTS = {"postgres": 5432, "ssh": ssh.PORT, "kubernetes": kubernetes.PORT}
 # What the gateway itself pins or gives (PostgreSQL manual, "Message Formats", StartupMessage).
 PINNED = frozenset(
     {"user", "database", "replication", "options", "client_encoding", "standard_conforming_strings"}
@@ -56,8 +56,8 @@ def _resource(name: str, node: Node, base: Path) -> ResourceSettings:
     most = fields.get("max_sessions")
     upstream = _upstream(fields["upstream"], protocol, base) if "upstream" in fields else Upstream("", 0, "")
     login = _login(fields["login"], protocol, base) if "login" in fields else LoginSettings("")
-    if protocol == "ssh" and "startup" in fields:
-        fields["startup"].problem("startup: an SSH host has no such settings", "remove it", key=True)
+    if protocol != "postgres" and "startup" in fields:
+        fields["startup"].problem("startup: only databases have such settings", "remove it", key=True)
     if login.auth == "password" and upstream.tls == "disable" and not _near(upstream.host):
         fields["login"].problem(
             "auth: password would send the password in the clear", "use TLS, or scram-sha-256"
@@ -82,6 +82,8 @@ def _near(host: str) -> bool:
 def _upstream(node: Node, protocol: str, base: Path) -> Upstream:
     if protocol == "ssh":
         return ssh.upstream(node)
+    if protocol == "kubernetes":
+        return kubernetes.upstream(node, base)
     fields = node.fields(UPSTREAM_KEYS, required=("database",))
     if ("host" in fields) == ("socket" in fields) and isinstance(node.value, dict):
         node.problem("upstream: either host or socket is needed", "socket: is the folder of a Unix socket")
@@ -117,6 +119,8 @@ def _upstream(node: Node, protocol: str, base: Path) -> Upstream:
 def _login(node: Node, protocol: str, base: Path) -> LoginSettings:
     if protocol == "ssh":
         return ssh.login(node)
+    if protocol == "kubernetes":
+        return kubernetes.login(node, base)
     fields = node.fields(LOGIN_KEYS, required=("user",))
     if ("certificate" in fields) != ("key" in fields):
         node.problem("login: certificate and key go together", "name both")

@@ -49,6 +49,7 @@ class Listen:
     postgres: HostPort | None = None
     web: HostPort | None = None
     ssh: HostPort | None = None
+    kubernetes: HostPort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,12 @@ class AuthoritySettings:
 
 @dataclass(frozen=True, slots=True)
 class LoginSettings:
-    """What the gateway logs in with. *auth* is the only method the server may ask for, None any safe one."""
+    """
+    What the gateway logs in with. *auth* is the only method the server may ask for, None any safe one.
+
+    Of a cluster: *token* is shown as it stands at its place now, *command* is a credential plug-in
+    (``client.authentication.k8s.io``); with *impersonate* it is told for whom each request is.
+    """
 
     user: str
     password: Reference | None = None
@@ -176,11 +182,14 @@ class LoginSettings:
     auth: Method | None = None
     channel_binding: Binding = "prefer"
     authority: AuthoritySettings | None = None
+    token: Reference | None = None
+    command: tuple[str, ...] = ()
+    impersonate: bool = False
 
     @property
     def references(self) -> tuple[Reference, ...]:
         authority = self.authority.key if self.authority is not None else None
-        return tuple(each for each in (self.password, self.key, authority) if each is not None)
+        return tuple(each for each in (self.password, self.key, authority, self.token) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +216,19 @@ class ResourceSettings:
     about: str = ""
 
     @property
+    def _as_whom(self) -> tuple[object, ...]:
+        """Where a cluster says who the gateway is, what it shows tells as whom it leads there."""
+        if self.protocol != "kubernetes":
+            return ()
+        login = self.login
+        shown = (login.token, login.key, login.certificate)
+        return (*(str(each) for each in shown), *login.command, login.impersonate)
+
+    @property
     def resource(self) -> Resource:
         """As policy sees it."""
         up = self.upstream
-        place = json.dumps([up.host, up.port, up.database, self.login.user, *up.host_keys])
+        place = json.dumps([up.host, up.port, up.database, self.login.user, *up.host_keys, *self._as_whom])
         return Resource(
             self.name, self.protocol, self.labels, hashlib.sha256(place.encode()).hexdigest()[:32]
         )

@@ -23,6 +23,13 @@ class Body(Protocol):
 
     @property
     def done(self) -> bool: ...
+    @property
+    def endless(self) -> bool:
+        """Whether the end of the connection is its end."""
+        ...
+
+    def finish(self) -> None:
+        """The connection has ended."""
 
     def take(self, buffer: bytearray) -> bytes:
         """What of the body stands at the front of *buffer*, which is left with what follows.
@@ -32,7 +39,16 @@ class Body(Protocol):
         ...
 
 
-class Counted:
+class _Ended:
+    """A body that has an end of its own."""
+
+    endless = False
+
+    def finish(self) -> None:
+        """Nothing: what is missing stays missing."""
+
+
+class Counted(_Ended):
     """A body of *length* bytes."""
 
     def __init__(self, length: int) -> None:
@@ -56,7 +72,13 @@ class Counted:
 class Endless:
     """A body that ends with the connection."""
 
-    done = False
+    endless = True
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def finish(self) -> None:
+        self.done = True
 
     def take(self, buffer: bytearray) -> bytes:
         data = bytes(buffer)
@@ -64,7 +86,7 @@ class Endless:
         return data
 
 
-class Chunked:
+class Chunked(_Ended):
     """A body in chunks."""
 
     def __init__(self) -> None:

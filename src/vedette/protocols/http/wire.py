@@ -132,11 +132,19 @@ class Wire(asyncio.Protocol):
             await self.more()
         return b""
 
-    async def whole(self, body: Body, most: int) -> bytes:
-        """All of *body*. Raises Gone, and Malformed where it is longer than *most*."""
+    async def whole(self, body: Body, most: int, pause: float | None = None) -> bytes:
+        """
+        All of *body*, of which each next piece has to come within *pause* seconds.
+
+        Raises Gone, TimeoutError, and Malformed where it is longer than *most*.
+        """
         pieces: list[bytes] = []
         size = 0
-        while data := await self.piece(body):
+        while True:
+            async with asyncio.timeout(pause):
+                data = await self.piece(body)
+            if not data:
+                break
             size += len(data)
             if size > most:
                 raise Malformed(f"a body is at most {most} bytes long", 413)

@@ -1,0 +1,324 @@
+"""One caller's connection: requests one after the other, each judged before the next is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from vedette.gate import Ruled
+from vedette.identity.errors import IdentityError
+from vedette.kubernetes import actions
+from vedette.kubernetes.errors import BadRequest
+from vedette.kubernetes.request import KubernetesRequest, read_request
+from vedette.model import Action, Allow, Deny, Principal
+from vedette.protocols.http import heads, writing
+from vedette.protocols.http.bodies import body
+from vedette.protocols.http.heads import NO_BODY, Malformed, Request
+from vedette.protocols.http.wire import Gone, Wire
+from vedette.protocols.kubernetes import accept, answers, judging
+from vedette.protocols.kubernetes.dial import UpstreamRefused
+from vedette.protocols.kubernetes.exchange import Broken, Exchange
+from vedette.protocols.kubernetes.session import Outcome, Session
+from vedette.protocols.lifetime import Ending
+
+log = logging.getLogger(__name__)
+
+#: A connection on which nothing is asked is kept for so long; clients come back by themselves.
+IDLE_SECONDS = 600.0
+#: A body may pause for so long, and take so long in all.
+BODY_PAUSE_SECONDS = 30.0
+BODY_SECONDS = 300.0
+#: What of a body that nobody wants is thrown away, so that its sender gets to read why.
+LINGER_BYTES = 4 << 20
+LINGER_SECONDS = 1.0
+LAST_WORDS_SECONDS = 2.0
+MAX_AGENT_CHARACTERS = 200
+
+
+class TurnedAway(Exception):
+    """Somebody who is who they say, and gets no session all the same."""
+
+    def __init__(self, code: str, reason: str, status: int = 403) -> None:
+        super().__init__(reason)
+        self.code, self.reason, self.status = code, reason, status
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A login that failed, for the record."""
+
+    code: str
+    reason: str
+    resource: str = ""
+
+
+class Host(Protocol):
+    """Whoever has sessions to give (the engine)."""
+
+    def open(self, principal: Principal, cluster: str, connection: Connection, moment: int) -> Session:
+        """Raises TurnedAway."""
+
+    def over(self, session: Session, reason: str) -> None: ...
+    def refused(self, address: str, refused: Refused, principal: Principal | None) -> None: ...
+    def came(self, session: str, outcome: Outcome) -> None: ...
+
+
+class Connection:
+    """
+    *certified* is who the caller has shown to be by TLS. `run` returns when the connection is over.
+
+    A session lasts while the same principal asks the same cluster over this connection.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        door: accept.Door,
+        wire: Wire,
+        address: str,
+        cipher: str,
+        certified: Principal | None,
+    ) -> None:
+        self.address = address
+        self.cipher = cipher
+        self.application = ""
+        self._host = host
+        self._door = door
+        self._wire = wire
+        self._certified = certified
+        self._session: Session | None = None
+        self._ending: Ending | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._exchange: Exchange | None = None
+        self._busy = False
+        self._cutting = False
+        wire.lost = self._lost
+
+    # --- from outside -----------------------------------------------------------------------------
+
+    @property
+    def activity(self) -> int | None:
+        """For `Live`: another number whenever something was said, None while an answer is due."""
+        follows = self._exchange is not None and self._exchange.asked.follows and self._exchange.begun
+        return None if self._busy and not follows else self._wire.received + self._wire.sent
+
+    def end(self, ending: Ending) -> None:
+        """Somebody ends the session: told to the caller where an answer is due."""
+        self._ending = ending
+        if self._session is not None:
+            self._session.stop()
+
+    def cut(self) -> None:
+        """What is under way stops."""
+        if self._task is not None and not self._cutting:
+            self._cutting = True
+            self._task.cancel()
+
+    def _lost(self) -> None:
+        if self._busy and self._session is not None:
+            self._session.stop()
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until either side has had enough."""
+        self._task = asyncio.current_task()
+        reason = "caller"
+        try:
+            while self._ending is None and await self._one():
+                pass
+        except (Gone, TimeoutError):
+            reason = "caller: hung up" if self._busy else "caller"
+        except Malformed as bad:
+            reason = f"protocol: {bad.reason}"
+            await self._malformed(bad)
+        except asyncio.CancelledError:
+            if not self._cutting or self._task is None:
+                raise
+            self._task.uncancel()
+            reason = "caller: hung up"
+            await self._last_words()
+        finally:
+            self._close_session(self._ending.word if self._ending is not None else reason)
+            self._wire.close()
+
+    async def _one(self) -> bool:
+        """One request and its answer; whether another may follow."""
+        request = heads.read_request(await self._head())
+        # Left as it is where this raises: it tells what was due.
+        self._busy = True
+        self.application = request.field("user-agent")[:MAX_AGENT_CHARACTERS]
+        another = await self._serve(request)
+        self._busy, self._exchange = False, None
+        return another
+
+    async def _head(self) -> bytes:
+        wire = self._wire
+        head = wire.take_head()
+        if head is None and not wire.buffer:
+            async with asyncio.timeout(IDLE_SECONDS if self._session is not None else self._door.deadline()):
+                await wire.more()
+            head = wire.take_head()
+        if head is not None:
+            return head
+        async with asyncio.timeout(self._door.deadline()):
+            return await wire.head()
+
+    async def _serve(self, request: Request) -> bool:
+        cluster, target = accept.place(request.target)
+        moment = self._door.moment()
+        try:
+            principal = await accept.who(self._door, request, self._certified)
+        except IdentityError as no:
+            self._host.refused(self.address, Refused(no.code, no.reason, cluster), None)
+            said = answers.failed(401, no.code, no.reason)
+            return await self._hang_up(request, said, ("WWW-Authenticate", 'Bearer realm="vedette"'))
+        try:
+            session = self._session_for(principal, cluster, moment)
+        except TurnedAway as no:
+            self._host.refused(self.address, Refused(no.code, no.reason, cluster), principal)
+            return await self._hang_up(request, answers.failed(no.status, no.code, no.reason))
+        try:
+            asked = read_request(request.method, target, request.fields)
+        except BadRequest as bad:
+            self._unjudged(session, actions.unreadable(request.method, target, bad), bad.code, bad.message)
+            return await self._hang_up(request, answers.refused(bad))
+        sent = await self._body(session, request)
+        return await self._judge(session, request, asked, sent)
+
+    def _session_for(self, principal: Principal, cluster: str, moment: int) -> Session:
+        """The session that is there, where it is the same caller at the same cluster; else a new one."""
+        session = self._session
+        if session is not None:
+            if session.principal == principal and session.gate.resource.name == cluster:
+                return session
+            self._close_session("caller")
+        self._session = self._host.open(principal, cluster, self, moment)
+        return self._session
+
+    def _close_session(self, reason: str) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+            self._host.over(session, reason)
+
+    async def _body(self, session: Session, request: Request) -> bytes:
+        """All of it, before anything of it is judged."""
+        if request.framing == NO_BODY:
+            return b""
+        most = session.backend.request
+        if (request.framing.length or 0) > most:
+            raise Malformed(f"a body is at most {most} bytes long", 413)
+        if request.expects:
+            self._wire.write(writing.CONTINUE)
+        async with asyncio.timeout(BODY_SECONDS):
+            return await self._wire.whole(body(request.framing), most, BODY_PAUSE_SECONDS)
+
+    # --- one request ------------------------------------------------------------------------------
+
+    async def _judge(self, session: Session, request: Request, asked: KubernetesRequest, sent: bytes) -> bool:
+        told: list[tuple[str, str]] = []
+        action = judging.action(session.backend.mask_key, request, asked, sent)
+        ruled = await session.judge(
+            action,
+            judging.message(asked, request.field("content-type"), sent),
+            check=lambda allow: judging.check(asked, allow),
+            told=lambda number, hold: told.append(answers.waited(number, hold)),
+        )
+        if self._ending is not None:
+            await self._last_words()
+            return False
+        if isinstance(ruled.verdict, Deny):
+            return await self._say(request, answers.denied(asked, ruled.verdict))
+        if ruled.verdict.observed is not None:
+            rule = ruled.verdict.observed.rule
+            told.append(answers.warning(f"a policy that only observes would have refused this (rule {rule})"))
+        return await self._pass(session, request, asked, sent, ruled, told)
+
+    async def _pass(
+        self, session: Session, request: Request, asked: KubernetesRequest, sent: bytes, ruled: Ruled,
+        notices: list[tuple[str, str]],
+    ) -> bool:  # fmt: skip
+        assert isinstance(ruled.verdict, Allow)  # noqa: S101  (the caller has looked)
+        exchange = Exchange(session, self._wire, request, asked, sent, ruled.verdict, notices)
+        self._exchange = exchange
+        began, status, tag = self._door.clock(), "lost", ""
+        try:
+            await exchange.run()
+            status, tag = ("ok" if exchange.status < 400 else "error"), str(exchange.status)
+            return request.keep_alive
+        except (Broken, UpstreamRefused) as no:
+            status, tag = "error", no.code
+            if isinstance(no, UpstreamRefused) and no.detail:
+                log.warning("resource %s: %s: %s", session.gate.resource.name, no.reason, no.detail)
+            session.drop()
+            if exchange.begun:
+                self._wire.abort()  # an answer that lacks its end must not look whole
+                return False
+            code = no.status if isinstance(no, Broken) else 503
+            return await self._say(request, answers.failed(code, no.code, no.reason))
+        except asyncio.CancelledError:
+            status = "cancelled"
+            raise
+        finally:
+            self._host.came(
+                session.name,
+                Outcome(ruled.action, status, tag, exchange.carried, self._door.clock() - began),
+            )
+
+    def _unjudged(self, session: Session, action: Action, code: str, reason: str) -> None:
+        """On record: what could not even be judged."""
+        deny = Deny("kubernetes", reason, "send it as kubectl would", code)
+        session.gate.refuse(action, action.text.encode(), deny)
+
+    # --- our own words ----------------------------------------------------------------------------
+
+    async def _say(self, request: Request, said: tuple[int, bytes]) -> bool:
+        code, text = said
+        close = not request.keep_alive
+        self._wire.write(answers.answer(code, text, close=close, head_only=request.method == "HEAD"))
+        await self._wire.drained()
+        return not close
+
+    async def _hang_up(self, request: Request, said: tuple[int, bytes], *more: tuple[str, str]) -> bool:
+        """Answer, and take nothing more: what follows may be a body that nobody has read."""
+        code, text = said
+        only = request.method == "HEAD"
+        self._wire.write(answers.answer(code, text, close=True, head_only=only, more=more))
+        await self._linger()
+        return False
+
+    async def _malformed(self, bad: Malformed) -> None:
+        code, text = answers.failed(bad.status, "protocol.http", bad.reason)
+        if self._session is not None:
+            self._unjudged(self._session, judging.malformed(bad), "protocol.http", bad.reason)
+        else:
+            self._host.refused(self.address, Refused("protocol.http", bad.reason), None)
+        self._wire.write(answers.answer(code, text, close=True))
+        await self._linger()
+
+    async def _linger(self) -> None:
+        """Read on for a moment, or the answer would be lost with the reset that unread bytes cause."""
+        most = self._wire.received + LINGER_BYTES
+        with contextlib.suppress(Gone, TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                await self._wire.drained()
+                while self._wire.received < most:
+                    self._wire.buffer.clear()
+                    await self._wire.more()
+
+    async def _last_words(self) -> None:
+        """The session was ended: say so where an answer is due, and cut off one that has begun."""
+        if self._ending is None or self._wire.gone:
+            self._wire.abort()
+            return
+        if self._exchange is not None and self._exchange.begun:
+            self._wire.abort()
+            return
+        code, text = answers.ended(self._ending)
+        if self._busy or self._exchange is not None:
+            self._wire.write(answers.answer(code, text, close=True))
+        await self._wire.flushed(LAST_WORDS_SECONDS)

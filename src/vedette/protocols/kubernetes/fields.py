@@ -1,0 +1,85 @@
+"""Header fields: what of a caller's goes to the cluster, what of the cluster's comes back.
+
+Both are lists of what may pass. Whatever is on neither stays here, in whichever spelling it comes:
+identity by header (``Impersonate-*``, ``X-Remote-*``: Kubernetes documentation, "Authenticating"),
+forwarding, cookies, and what is about one connection only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vedette.model import Principal
+from vedette.protocols.http.heads import Fields, Request
+from vedette.protocols.http.writing import end_to_end
+
+UP = frozenset(
+    {
+        "accept", "accept-encoding", "cache-control", "content-type", "if-match", "if-modified-since",
+        "if-none-match", "kubectl-command", "kubectl-session", "traceparent", "tracestate", "user-agent",
+        "x-stream-protocol-version",
+    }
+)  # fmt: skip
+DOWN = frozenset(
+    {
+        "accept-ranges", "audit-id", "cache-control", "content-disposition", "content-encoding",
+        "content-type", "date", "etag", "last-modified", "retry-after", "vary", "warning",
+        "x-content-type-options", "x-from-cache", "x-kubernetes-pf-flowschema-uid",
+        "x-kubernetes-pf-prioritylevel-uid", "x-stream-protocol-version",
+    }
+)  # fmt: skip
+
+#: More groups than anybody is in.
+MAX_GROUPS = 100
+
+
+def upwards(fields: Fields) -> Fields:
+    """What of a caller's *fields* goes to the cluster."""
+    return tuple(field for field in end_to_end(fields) if field[0] in UP)
+
+
+def downwards(fields: Fields) -> Fields:
+    """What of the cluster's *fields* comes back."""
+    return tuple(field for field in end_to_end(fields) if field[0] in DOWN)
+
+
+def readable(fields: Fields) -> Fields:
+    """*fields* of a request whose answer has to be read here: as JSON, and not compressed."""
+    kept = [field for field in fields if field[0] not in ("accept", "accept-encoding")]
+    wanted = ",".join(value for name, value in fields if name == "accept")
+    json = [part.strip(" \t") for part in wanted.split(",") if _media_type(part) == "application/json"]
+    return (*kept, ("accept", ", ".join(json) or "application/json"))
+
+
+def _media_type(part: str) -> str:
+    return part.partition(";")[0].strip(" \t").lower()
+
+
+def media_type(request: Request) -> str:
+    """What a caller says its body is, in small letters and without parameters."""
+    return _media_type(request.field("content-type"))
+
+
+def impersonation(principal: Principal) -> Iterable[tuple[str, str]]:
+    """
+    Whom the cluster is asked to take the gateway's request for ("User impersonation" in its documentation).
+
+    Raises ValueError where a name cannot stand in a header as it is: a cluster must never read another one.
+    """
+    groups = sorted(principal.groups)
+    if len(groups) > MAX_GROUPS:
+        raise ValueError(f"more than {MAX_GROUPS} groups")
+    for text in (principal.subject, *groups):
+        if not text or text != text.strip() or not text.isascii() or not text.isprintable():
+            raise ValueError("a name that cannot stand in a header")
+        if text.startswith("system:"):
+            # What a cluster means by such names (system:masters) is not for an issuer to give.
+            raise ValueError("a name that belongs to the cluster itself")
+    yield "Impersonate-User", principal.subject
+    for group in groups:
+        yield "Impersonate-Group", group
+    yield "Impersonate-Extra-vedette-issuer", _extra(principal.issuer)
+
+
+def _extra(text: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

@@ -1,0 +1,68 @@
+"""The real kubectl, with a configuration and a home of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.testbed.processes import PATIENCE_SECONDS
+
+KUBECTL = shutil.which("kubectl")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """*folder* is its home; the configuration stands in it."""
+
+    folder: Path
+
+    @classmethod
+    def to(cls, folder: Path, server: str, ca: Path, user: dict[str, Any]) -> Kubectl:
+        """With one cluster at *server*, as *user* (``{"token": ...}``)."""
+        folder.mkdir(exist_ok=True)
+        config = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": str(ca)}}],
+            "users": [{"name": "u", "user": user}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        }  # fmt: skip
+        (folder / "config").write_text(json.dumps(config))
+        return cls(folder)
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return kept | {"HOME": str(self.folder), "KUBECONFIG": str(self.folder / "config"), "LANG": "C.UTF-8"}
+
+    async def start(self, *words: str, **more: Any) -> asyncio.subprocess.Process:
+        assert KUBECTL is not None, "kubectl is not installed"
+        pipe = asyncio.subprocess.PIPE
+        streams = {"stdin": asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe} | more
+        return await asyncio.create_subprocess_exec(
+            KUBECTL, *words, env=self.environment(), cwd=self.folder, **streams
+        )
+
+    async def __call__(self, *words: str, given: bytes | None = None) -> Done:
+        """Run it to its end, with *given* on its standard input."""
+        more = {"stdin": asyncio.subprocess.PIPE} if given is not None else {}
+        child = await self.start(*words, **more)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                out, err = await child.communicate(given)
+        finally:
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+        assert child.returncode is not None
+        return Done(child.returncode, out.decode(), err.decode())
