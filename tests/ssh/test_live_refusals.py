@@ -47,10 +47,10 @@ async def stand(server: sshd.Sshd, tmp_path: Path) -> AsyncIterator[Stand]:
 @contextlib.asynccontextmanager
 async def caller(stand: Stand, **more: Any) -> AsyncIterator[asyncssh.SSHClientConnection]:
     """asyncssh as a client, with a token for a password."""
-    options = {"username": "bastion", "password": stand.token(), "known_hosts": None} | more
-    made = await asyncssh.connect(
-        LOOPBACK, stand.port, config=None, client_keys=None, agent_path=None, **options
-    )
+    options = {
+        "username": "bastion", "password": stand.token(), "known_hosts": None, "client_keys": None,
+    } | more  # fmt: skip
+    made = await asyncssh.connect(LOOPBACK, stand.port, config=None, agent_path=None, **options)
     async with made:
         yield made
 
