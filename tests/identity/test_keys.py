@@ -29,6 +29,10 @@ class Shelf:
         self.asked.append(name)
         return next((record for record in self.records if record.name == name), None)
 
+    async def by_ssh(self, fingerprint):
+        self.asked.append(fingerprint)
+        return next((record for record in self.records if record.ssh == fingerprint), None)
+
 
 def make(name="ci", expires=None, **more):
     return create(name, "svc-ci", Kind.SERVICE, ["deploy"], expires, now=NOW, **more)

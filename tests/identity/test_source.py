@@ -11,10 +11,12 @@ import pytest
 from tests.identity.forge import CORP, NOW, FakeIssuers, claims, jwk, rsa_key, token
 from tests.identity.test_keys import Shelf
 from vedette.identity import Identity, IdentityError, Issuers, IssuerSettings, SigningKeys, Tokens
-from vedette.identity.keys import create
+from vedette.identity.keys import create, registered
 from vedette.model import Kind, Principal
 
 SECRET, RECORD = create("ci", "svc-ci", Kind.SERVICE, ["deploy"], NOW + 600, now=NOW)
+
+SSH = registered(create("mine", "svc-ci", Kind.SERVICE, [], NOW + 600, now=NOW, owner="ada")[1], "SHA256:abc")
 
 
 class World:
@@ -116,6 +118,49 @@ async def test_a_key_is_found_for_a_scram_login():
     assert await world.identity.key_for("ci") is RECORD
     assert await world.identity.key_for(RECORD.prefix) is RECORD
     assert await world.identity.key_for("postgres") is None
+
+
+async def test_a_registered_ssh_key_speaks_for_its_principal_while_it_stands():
+    world = World(RECORD, SSH)
+    noted = []
+    world.identity._used = noted.append
+
+    found = await world.identity.by_ssh_key("SHA256:abc")
+    assert (found.id, found.kind, found.credential) == ("vedette#svc-ci", Kind.SERVICE, SSH.prefix)
+    assert noted == []
+    world.identity.note(found)
+    assert noted == [SSH.prefix]
+    assert await world.identity.by_ssh_key("SHA256:other") is None
+
+    world.revoked.add(SSH.prefix)
+    with pytest.raises(IdentityError, match="withdrawn"):
+        await world.identity.by_ssh_key("SHA256:abc")
+    world.revoked.clear()
+    world.now = NOW + 601
+    with pytest.raises(IdentityError, match="time is over"):
+        await world.identity.by_ssh_key("SHA256:abc")
+
+
+async def test_who_is_shut_out_gets_in_by_no_ssh_key_either():
+    def refuse(principal):
+        raise IdentityError("identity.blocked", principal.owner)
+
+    world = World(SSH)
+    world.identity._refuse = refuse
+    with pytest.raises(IdentityError, match="vedette#ada"):
+        await world.identity.by_ssh_key("SHA256:abc")
+
+
+async def test_a_store_that_fails_lets_no_ssh_key_in():
+    class Broken(Shelf):
+        async def by_ssh(self, fingerprint):
+            raise RuntimeError("disk gone")
+
+    world = World()
+    world.identity._keys = Broken()
+    with pytest.raises(IdentityError) as caught:
+        await world.identity.by_ssh_key("SHA256:abc")
+    assert caught.value.code == "identity.unavailable"
 
 
 async def test_a_store_that_fails_is_a_refusal():

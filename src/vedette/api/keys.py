@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.api import changes
-from vedette.api.access import Admin, Here, Reader
+from vedette.api.access import Admin, Here, Owner, Reader, Visitor
 from vedette.api.context import Gateway
-from vedette.api.problems import ProblemError, not_found
+from vedette.api.oauth_desk import counter
+from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.api.tokens import MAX_LISTED, Revoked, Why, reserved, said
 from vedette.identity import IdentityError
 from vedette.identity import keys as identity_keys
 from vedette.identity.claims import names
 from vedette.identity.keys import KeyRecord
+from vedette.identity.ssh_ca import MAX_KEY_CHARACTERS, BadPublicKey, fingerprint, read_public_key
+from vedette.issuer.errors import Refusal
 from vedette.model import Kind
 from vedette.store.keys import KeyRow
 from vedette.trail import events
@@ -25,7 +28,11 @@ router = APIRouter(prefix="/keys", tags=["keys"])
 
 
 class Key(BaseModel):
-    """An API key, without the key. *id* is its prefix; *expires* null for never."""
+    """
+    An API key, without the key. *id* is its prefix; *expires* null for never.
+
+    *ssh* is the fingerprint of a public SSH key, where that is what proves it.
+    """
 
     id: str
     name: str
@@ -37,6 +44,7 @@ class Key(BaseModel):
     used: float | None
     revoked: float | None
     owner: str
+    ssh: str | None
 
 
 class Keys(BaseModel):
@@ -47,13 +55,17 @@ class Keys(BaseModel):
 
 
 class NewKey(Key):
-    """*key* is shown this once."""
+    """*key* is shown this once; null where an SSH key is what proves it."""
 
-    key: str
+    key: str | None
 
 
 class Wish(BaseModel):
-    """A key to be made; *ttl* in seconds, null for a key that does not expire; *owner* a person."""
+    """
+    A key to be made; *ttl* in seconds, null for a key that does not expire; *owner* a person.
+
+    With *public_key* (the line of a ``.pub`` file) there is no secret: an SSH login with that key proves it.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,6 +75,18 @@ class Wish(BaseModel):
     groups: list[str] = Field(default_factory=list, max_length=200)
     ttl: float | None = Field(default=None, gt=0, le=3650 * 86400)
     owner: str = Field(default="", max_length=63)
+    public_key: str | None = Field(default=None, max_length=MAX_KEY_CHARACTERS)
+
+
+class OwnKey(BaseModel):
+    """One's own public SSH key, the line of a ``.pub`` file; *password* is one's own, too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=63)
+    public_key: str = Field(max_length=MAX_KEY_CHARACTERS)
+    password: str = Field(max_length=1024)
+    ttl: float | None = Field(default=None, gt=0, le=3650 * 86400)
 
 
 class Groups(BaseModel):
@@ -92,26 +116,67 @@ async def create_key(who: Admin, here: Here, wish: Wish) -> NewKey:
         secret, record = identity_keys.create(
             wish.name, wish.subject, wish.kind, wish.groups, expires, now=now, owner=wish.owner
         )
-    except ValueError as error:
+        if wish.public_key is not None:
+            record = identity_keys.registered(record, fingerprint(read_public_key(wish.public_key)))
+    except (ValueError, BadPublicKey) as error:
         raise ProblemError(422, "request.invalid", str(error)) from None
     if wish.owner:
         owner = await here.store.people.get(wish.owner)
         if owner is None or owner.disabled is not None:
             raise ProblemError(422, "request.invalid", f"there is no person {wish.owner} to own it")
-    if await here.store.keys.by_name(wish.name) is not None:
+    await _keep(here, who, record)
+    said = None if record.ssh else secret.reveal()
+    return NewKey(key=said, **shown(KeyRow(record, None, None)).model_dump())
+
+
+@router.post("/own", status_code=201)
+async def register_own_key(who: Owner, here: Here, request: Request, wish: OwnKey) -> Key:
+    """Register your own public SSH key: it speaks for you, with the groups that you have now.
+
+    The password is needed, so that a stolen token does not become a key that stays.
+    """
+    principal = who.principal
+    if not who.owner or principal.issuer != here.tokens.issuer:
+        hint = "get a certificate: vedette ssh-config"
+        raise forbidden("only people of the built-in issuer register keys of their own", hint)
+    at = counter(request, here)
+    try:
+        person = await at.person(principal.subject, wish.password)
+    except Refusal as refusal:
+        at.note("password", refusal, claimed=principal.subject)
+        raise ProblemError(403, "password.wrong", "the current password is needed, and is not this") from None
+    now = time.time()
+    try:
+        _, record = identity_keys.create(
+            wish.name, person.name, Kind.PERSON, person.groups & principal.groups,
+            None if wish.ttl is None else now + wish.ttl, now=now, owner=person.name,
+        )  # fmt: skip
+        record = identity_keys.registered(record, fingerprint(read_public_key(wish.public_key)))
+    except (ValueError, BadPublicKey) as error:
+        raise ProblemError(422, "request.invalid", str(error)) from None
+    await _keep(here, who, record)
+    return shown(KeyRow(record, None, None))
+
+
+async def _keep(here: Gateway, who: Visitor, record: KeyRecord) -> None:
+    """Write it down, then keep it. Raises ProblemError where it cannot be kept."""
+    if await here.store.keys.by_name(record.name) is not None:
         raise ProblemError(
-            409, "key.name", f"there is a key named {wish.name} already", "choose another name"
+            409, "key.name", f"there is a key named {record.name} already", "choose another name"
+        )
+    if record.ssh and await here.store.keys.by_ssh(record.ssh) is not None:
+        raise ProblemError(
+            409, "key.ssh", "this SSH key was registered before", "make another: ssh-keygen -t ed25519"
         )
     here.journal.record(
         events.KeyIssued(
-            at=now, key=record.prefix, subject=record.subject, principal_kind=record.kind.value,
+            at=time.time(), key=record.prefix, subject=record.subject, principal_kind=record.kind.value,
             groups=tuple(sorted(record.groups)),
             expires=None if record.expires is None else float(record.expires), by=who.principal.id,
         )
     )  # fmt: skip
     changes.record(here, who, "key", record.prefix, None, _facts(record))
     await here.store.keys.add(record)
-    return NewKey(key=secret.reveal(), **shown(KeyRow(record, None, None)).model_dump())
 
 
 @router.post("/{key}/groups")
@@ -169,7 +234,7 @@ def _facts(record: KeyRecord) -> changes.Facts:
     return changes.credential(
         subject=record.subject, kind=record.kind, groups=record.groups, owner=record.owner,
         expires=None if record.expires is None else float(record.expires),
-    ) | {"name": record.name}  # fmt: skip
+    ) | {"name": record.name} | ({"ssh": record.ssh} if record.ssh else {})  # fmt: skip
 
 
 def shown(row: KeyRow) -> Key:
@@ -177,5 +242,5 @@ def shown(row: KeyRow) -> Key:
     return Key(
         id=record.prefix, name=record.name, subject=record.subject, kind=record.kind,
         groups=sorted(record.groups), created=record.created, expires=record.expires, used=row.used,
-        revoked=row.revoked, owner=record.owner,
+        revoked=row.revoked, owner=record.owner, ssh=record.ssh or None,
     )  # fmt: skip

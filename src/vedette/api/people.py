@@ -97,8 +97,23 @@ async def regroup_person(who: Admin, here: Here, person: str, groups: Groups) ->
     recorded = not lost or await void(
         here, by=who.principal.id, reason="a group was taken away", owner=_id(here, person), holding=lost
     )
+    recorded = await _narrow_keys(here, who, person, chosen) and recorded
     here.review()
     return _said(shown(await _get(here, person)), recorded)
+
+
+async def _narrow_keys(here: Gateway, who: Visitor, person: str, groups: frozenset[str]) -> bool:
+    """SSH keys that people registered for themselves give no group that they no longer have."""
+    recorded = True
+    for row in await here.store.keys.all():
+        record = row.record
+        left = record.groups & groups
+        if record.ssh and record.subject == record.owner == person and left != record.groups:
+            before, after = {"groups": tuple(sorted(record.groups))}, {"groups": tuple(sorted(left))}
+            told = changes.event(who.principal.id, "key", record.prefix, before, after)
+            recorded = changes.recorded(here, told) and recorded
+            await here.store.keys.regroup(record.prefix, left)
+    return recorded
 
 
 @router.post("/{person}/password")

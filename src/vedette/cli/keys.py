@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vedette.cli import screen
 from vedette.cli.options import Config, Groups, Json, Limit, Reason, Url, groups, seconds
+from vedette.cli.outcome import Failure
+from vedette.cli.people import password
 from vedette.cli.reach import reach
 from vedette.model import Kind
 
@@ -24,6 +27,10 @@ def create(
     kind: Annotated[Kind, typer.Option("--kind", "-k", help="What sort of caller.")] = Kind.AGENT,
     ttl: Annotated[str | None, typer.Option("--ttl", help="How long it lives; else until revoked.")] = None,
     owner: Annotated[str, typer.Option("--owner", help="The person who answers for it.")] = "",
+    ssh: Annotated[
+        Path | None,
+        typer.Option("--ssh", help="A public SSH key (.pub) that proves it, in place of a secret."),
+    ] = None,
     config: Config = None,
     url: Url = None,
     as_json: Json = False,
@@ -33,13 +40,46 @@ def create(
         "name": name or subject, "subject": subject, "kind": kind.value, "groups": groups(group),
         "ttl": None if ttl is None else seconds(ttl, "--ttl"), "owner": owner,
     }  # fmt: skip
+    if ssh is not None:
+        wish["public_key"] = _public(ssh)
     with reach(config, url) as api:
         made = api.post("/keys", wish)
     if as_json:
         return screen.emit(made)
     until = f"until {screen.when(made['expires'])}" if made["expires"] else "until revoked"
     screen.note(f"{made['kind']} {made['subject']}, {until}; id {made['id']}, log in as {made['name']}")
-    typer.echo(made["key"])
+    typer.echo(made["key"] or made["ssh"])
+
+
+@app.command()
+def register(
+    file: Annotated[Path, typer.Argument(help="Your public SSH key, such as ~/.ssh/id_ed25519.pub.")],
+    name: Annotated[str, typer.Option("--name", help="Its name.")],
+    ttl: Annotated[str | None, typer.Option("--ttl", help="How long it lives; else until revoked.")] = None,
+    config: Config = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Register your own public SSH key: whoever has its private half is you, over SSH."""
+    wish: dict[str, object] = {"name": name, "public_key": _public(file)}
+    wish["ttl"] = None if ttl is None else seconds(ttl, "--ttl")
+    wish["password"] = password("your password", again=False)
+    with reach(config, url) as api:
+        made = api.post("/keys/own", wish)
+    if as_json:
+        return screen.emit(made)
+    screen.say(f"{made['ssh']} speaks for {made['subject']}; id {made['id']}")
+
+
+def _public(file: Path) -> str:
+    """One line; what it says is for the gateway to judge. A private key never leaves this machine."""
+    try:
+        text = file.read_text("ascii").strip()
+    except (OSError, UnicodeError):
+        raise Failure(f"{file} cannot be read as a public key") from None
+    if "PRIVATE KEY" in text or "\n" in text:
+        raise Failure(f"{file} is no public key", "name the .pub file")
+    return text
 
 
 @app.command("list")

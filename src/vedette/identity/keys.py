@@ -13,7 +13,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from vedette.credentials.secret import Secret
@@ -66,7 +66,8 @@ class Verifier:
 class KeyRecord:
     """What is kept of an API key. *prefix* is its id; times in Unix seconds, *expires* None for never.
 
-    *owner* is the person who answers for it: it is void where they are disabled.
+    *owner* is the person who answers for it: it is void where they are disabled. *ssh* is the fingerprint
+    of a public SSH key (``SHA256:...``) where that is what proves it; nobody then knows its secret.
     """
 
     prefix: str
@@ -79,6 +80,7 @@ class KeyRecord:
     verifier: Verifier
     revoked: bool = False
     owner: str = ""
+    ssh: str = ""
 
     def check(self, now: float) -> None:
         """Raises IdentityError where the key may not be used at *now*."""
@@ -101,6 +103,7 @@ class KeyStore(Protocol):
 
     async def by_prefix(self, prefix: str) -> KeyRecord | None: ...
     async def by_name(self, name: str) -> KeyRecord | None: ...
+    async def by_ssh(self, fingerprint: str) -> KeyRecord | None: ...
 
 
 def create(
@@ -135,6 +138,11 @@ def create(
     return Secret(secret), KeyRecord(
         prefix, name, subject, Kind(kind), members, int(now), until, verifier, owner=owner
     )
+
+
+def registered(record: KeyRecord, fingerprint: str) -> KeyRecord:
+    """*record*, but that an SSH key with this fingerprint proves it; its secret is to be forgotten."""
+    return replace(record, ssh=fingerprint)
 
 
 def _base32(count: int) -> str:

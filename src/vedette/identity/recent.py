@@ -33,6 +33,9 @@ class RecentKeys:
     async def by_name(self, name: str) -> KeyRecord | None:
         return await self._ask("name", name, self._store.by_name)
 
+    async def by_ssh(self, fingerprint: str) -> KeyRecord | None:
+        return await self._ask("ssh", fingerprint, self._store.by_ssh)
+
     async def _ask(
         self, by: str, word: str, store: Callable[[str], Awaitable[KeyRecord | None]]
     ) -> KeyRecord | None:

@@ -17,7 +17,7 @@ from vedette.model import Principal
 
 
 class Identity:
-    """Every way to be somebody here: gateway tokens, OIDC tokens, API keys, client certificates.
+    """Every way to be somebody here: gateway tokens, OIDC tokens, API keys, SSH keys, client certificates.
 
     The evidence's own form decides which one is asked, and only that one: a
     token's ``iss`` by exact comparison, an API key by its ``vdt_``. *clock* is
@@ -103,6 +103,32 @@ class Identity:
             self._refuse_revoked(principal)
             self._refuse(principal)
         return principal
+
+    async def by_ssh_key(self, fingerprint: str) -> Principal | None:
+        """
+        Who a registered public SSH key speaks for, now; None where it is not registered.
+
+        That the caller has its private key is for whoever calls this to see to, and before it acts on
+        the answer; then it says so (`note`).
+
+        Raises:
+            IdentityError: it was withdrawn, its time is over, its owner is shut out, or the store fails.
+        """
+        try:
+            record = await self._keys.by_ssh(fingerprint)
+        except Exception as error:
+            raise IdentityError("identity.unavailable", "SSH keys cannot be looked up now") from error
+        if record is None:
+            return None
+        record.check(self._clock())
+        principal = record.principal(self._tokens.issuer)
+        self._refuse_revoked(principal)
+        self._refuse(principal)
+        return principal
+
+    def note(self, principal: Principal) -> None:
+        """The key that is *principal*'s credential was proven elsewhere, just now."""
+        self._used(principal.credential)
 
     async def _by_issuer(self, compact: Compact, now: float) -> Principal:
         while True:

@@ -37,7 +37,7 @@ class Keys:
         """Keep a new key.
 
         Raises:
-            StoreError: its name is taken.
+            StoreError: its name is taken, or its SSH key was registered before.
         """
         verifier = record.verifier
         values = {
@@ -45,12 +45,14 @@ class Keys:
             "kind": record.kind.value, "groups": sorted(record.groups), "created": record.created,
             "expires": record.expires, "salt": verifier.salt, "iterations": verifier.iterations,
             "stored_key": verifier.stored_key, "server_key": verifier.server_key, "owner": record.owner,
+            "ssh": record.ssh or None,
         }  # fmt: skip
         try:
             async with self._database.writing() as connection:
                 await connection.execute(insert(_T).values(values))
         except IntegrityError as error:
-            raise StoreError(f"there is a key named {record.name} already") from error
+            said = f"there is a key named {record.name} already, or one with this SSH key"
+            raise StoreError(said) from error
 
     async def by_prefix(self, prefix: str) -> KeyRecord | None:
         rows = await self._select(_T.c.prefix == prefix)
@@ -58,6 +60,10 @@ class Keys:
 
     async def by_name(self, name: str) -> KeyRecord | None:
         rows = await self._select(_T.c.name == name)
+        return rows[0].record if rows else None
+
+    async def by_ssh(self, fingerprint: str) -> KeyRecord | None:
+        rows = await self._select(_T.c.ssh == fingerprint)
         return rows[0].record if rows else None
 
     async def all(self) -> list[KeyRow]:
@@ -106,5 +112,6 @@ def _row(row: Mapping[Any, Any]) -> KeyRow:
         verifier=Verifier(row["salt"], row["iterations"], row["stored_key"], row["server_key"]),
         revoked=row["revoked"] is not None,
         owner=row["owner"],
+        ssh=row["ssh"] or "",
     )
     return KeyRow(record, row["used"], row["revoked"])

@@ -202,6 +202,9 @@ keys = Table(
     Column("used", Float),
     Column("revoked", Float),
     Column("owner", Text, nullable=False, server_default=""),
+    # The fingerprint of a public SSH key, which then is what proves it. One speaks for one principal only.
+    Column("ssh", Text),
+    Index("uq_keys_ssh", "ssh", unique=True),
 )  # fmt: skip
 
 # The built-in issuer. A name is a person's or an account's, never both: adding one looks at both tables.

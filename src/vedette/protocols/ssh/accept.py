@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -36,9 +38,12 @@ class Authority(Protocol):
 
 
 class Identity(Protocol):
-    """Who a token or API key speaks for. Raises IdentityError."""
+    """Who a token, an API key or a registered SSH key speaks for. Raises IdentityError."""
 
     async def by_token(self, text: str) -> Principal: ...
+    async def by_ssh_key(self, fingerprint: str) -> Principal | None: ...
+    def note(self, principal: Principal) -> None:
+        """Its key was proven, just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +171,8 @@ class Doorman(asyncssh.SSHServer):
         self._proven = Caller(principal, claim, user, by)
         return True
 
-    def certificate(self, user: str, blob: bytes, *, proof: bool) -> Caller | None:
-        """Whom this certificate would let in, if the caller can prove that it has its key."""
+    async def key(self, user: str, blob: bytes, *, proof: bool) -> Caller | None:
+        """Whom this key or certificate would let in, if the caller can prove that it has its private key."""
         self.moment = self._door.moment()
         if not proof:
             self._offers += 1
@@ -178,17 +183,26 @@ class Doorman(asyncssh.SSHServer):
         if claim is None:
             return None
         try:
-            principal = self._door.authority.principal(blob, self._door.clock())
+            if _is_certificate(blob):
+                principal = self._door.authority.principal(blob, self._door.clock())
+                return Caller(principal, claim, user, "certificate")
+            found = await self._door.identity.by_ssh_key(_fingerprint(blob))
+            return Caller(found, claim, user, "key") if found is not None else None
         except IdentityError as no:
             if no.code != "identity.malformed":
-                # Other certificates and plain keys are offered by every client that has some.
+                # Others' certificates and plain keys are offered by every client that has some.
                 self._fail(user, claim, no)
             return None
-        return Caller(principal, claim, user, "certificate")
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """`Entrance` has asked `key` about this one by now, and only comes here where it is registered."""
+        return True
 
     def proven(self, caller: Caller) -> None:
-        """The caller has signed with the key of the certificate."""
+        """The caller has signed with the key, or with that of the certificate."""
         self._proven = caller
+        if caller.by == "key":
+            self._door.identity.note(caller.principal)
 
     # --- refusals -------------------------------------------------------------------------------
 
@@ -241,6 +255,16 @@ class Doorman(asyncssh.SSHServer):
         return False
 
 
+def _is_certificate(blob: bytes) -> bool:
+    """By its kind, which stands first (RFC 4253 section 6.6; OpenSSH, PROTOCOL.certkeys)."""
+    return b"-cert-v" in blob[4 : 4 + int.from_bytes(blob[:4], "big")]
+
+
+def _fingerprint(blob: bytes) -> str:
+    """As ``ssh-keygen -l`` prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+
+
 class Rooms(Protocol):
     """Whoever answers what a caller asks for once it is in."""
 
@@ -256,10 +280,9 @@ class Rooms(Protocol):
 
 class Entrance(asyncssh.SSHServerConnection):
     """
-    A connection whose public-key logins go by our own certificates alone.
+    A connection whose public-key logins go by our own certificates and by registered keys alone.
 
-    The principal comes from the very certificate whose key has signed, never from one that was
-    merely offered before.
+    The principal comes from the very key that has signed, never from one that was merely offered before.
     """
 
     def __init__(self, options: asyncssh.SSHServerConnectionOptions, doorman: Doorman) -> None:
@@ -271,7 +294,7 @@ class Entrance(asyncssh.SSHServerConnection):
         return True
 
     async def validate_public_key(self, username: str, key_data: bytes, msg: bytes, signature: bytes) -> bool:
-        caller = self._doorman.certificate(username, key_data, proof=bool(msg))
+        caller = await self._doorman.key(username, key_data, proof=bool(msg))
         if caller is None:
             return False
         if not await super().validate_public_key(username, key_data, msg, signature):
