@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vedette.config import ResourceSettings, Settings
+from vedette.kubernetes import actions as kubernetes
 from vedette.model import Action, Ask, Principal
 from vedette.policy.testing import Explanation
 from vedette.policy.testing import explain as explain_ask
@@ -22,12 +23,15 @@ def supposed(
     path: tuple[str, ...] = PATH,
 ) -> Action:
     """
-    What *text* would be on *resource*, in a session whose search_path is *path* (for SSH: as a command).
+    What *text* would be on *resource*, in a session whose search_path is *path* (for SSH: as a command;
+    for Kubernetes: as a request or a kubectl command).
 
     Without a *catalog*, what is not known is supposed to be an ordinary table that has every
     column that *text* mentions, bare names in the last schema of *path*; functions of the
     database's own stay unknown.
     """
+    if resource.protocol == kubernetes.PROTOCOL:
+        return kubernetes.supposed(text)
     if resource.protocol == ssh.PROTOCOL:
         return ssh.supposed(text, resource.login.user)
     state = State(path, resource.upstream.database, resource.login.user)

@@ -240,7 +240,8 @@ def test_every_kind_of_object_can_be_named_in_a_policy(statement: str) -> None:
 def test_the_packs_are_those_of_the_design() -> None:
     sql = {"destructive-sql", "filesystem-sql", "privilege-sql"}
     shell = {"destructive-shell", "credential-theft", "persistence", "exfiltration"}
-    assert set(packs.names(entities=False)) == sql | shell
+    kubernetes = {f"{what}-kubernetes" for what in ("destructive", "discovery", "privilege", "secrets")}
+    assert set(packs.names(entities=False)) == sql | shell | kubernetes
     assert packs.names(entities=True) == ("personal-data", "secrets")
 
 

@@ -10,9 +10,12 @@ from vedette.kubernetes import effects, rbac
 from vedette.kubernetes.bodies import body_facts, media_type
 from vedette.kubernetes.errors import BadRequest
 from vedette.kubernetes.facts import NOTHING, BodyFacts
+from vedette.kubernetes.kubectl import request_line
+from vedette.kubernetes.patches import STRATEGIC
 from vedette.kubernetes.request import KubernetesRequest, read_request
 from vedette.model import SHELL_OBJECT, Action, Effect, Touch
 from vedette.shell.facts import Facts as ShellFacts
+from vedette.shell.facts import unknown as unread
 from vedette.shell.reading import read as read_shell
 
 PROTOCOL = "kubernetes"
@@ -94,6 +97,8 @@ def _command(request: KubernetesRequest) -> ShellFacts | None:
     """What exec would start, read as a command line; in the container, paths mean its own files."""
     if request.verb != "exec" or opens_shell(request):
         return None
+    if not request.command:
+        return unread("an exec without a command")
     return read_shell(shlex.join(request.command))
 
 
@@ -134,15 +139,22 @@ def _verbs(request: KubernetesRequest, facts: BodyFacts) -> tuple[str, ...]:
 
 def supposed(text: str, groups: Collection[str] = ()) -> Action:
     """
-    What *text* would be: a request line (``DELETE /api/v1/namespaces/prod``) and, behind an empty line, its
-    body, or a kubectl command. Raises nothing.
+    What *text* would be: a request line (``DELETE /api/v1/namespaces/prod``) with its body behind an empty
+    line, a patch with its Content-Type between, or a kubectl command. Raises nothing.
     """
     head, _, body = text.strip().replace("\r\n", "\n").partition("\n\n")
-    method, _, target = head.strip().partition(" ")
+    first, *lines = head.split("\n")
+    method, _, target = first.strip().partition(" ")
+    media = "".join(
+        line.partition(":")[2].strip() for line in lines if line.lower().startswith("content-type:")
+    )
     try:
+        if method in ("kubectl", "oc"):
+            method, target, body = request_line(first)
         request = read_request(method, target.strip())
     except BadRequest as error:
         return unreadable(method, target, error)
     raw = body.encode("utf-8", "surrogatepass")
-    facts = body_facts(request, "", raw) if raw or request.writes else None
-    return action(request, facts, groups=groups)
+    media = media or (STRATEGIC if method == "PATCH" else "")
+    facts = body_facts(request, media, raw) if raw or request.writes else None
+    return action(request, facts, content_type=media, groups=groups)

@@ -1,8 +1,8 @@
 """What a request does, in the words that every rule uses: effects on objects.
 
 An object is named ``kubernetes:namespaces/prod/deployments.apps/web``, ``kubernetes:nodes/n1``,
-``kubernetes:/version``; a subresource follows behind the name. ``*`` stands for a name that is not known,
-or for all of them: a list of Secrets reads ``kubernetes:namespaces/prod/secrets/*``.
+``kubernetes:/version``; a subresource follows behind the name. ``?`` stands for a name that is not known,
+or for all of them: a list of Secrets reads ``kubernetes:namespaces/prod/secrets/?``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ from vedette.kubernetes.resources import GROUPS, KNOWN
 from vedette.model import Effect, Touch
 
 KIND = "kubernetes:"
+ANY = "?"
+"""Any run of characters but slashes: see `vedette.policy.open_names`."""
 _READING = frozenset({"get", "list", "watch", "log"})
 _DELETING = frozenset({"delete", "deletecollection", "evict"})
+
+# The answer to these is the object as it is now, or what it was.
+_ANSWERED = frozenset({"update", "patch", "delete", "deletecollection", "approve"})
 
 # What gives rights, or takes them: all writing to it is that.
 _GRANTING = frozenset(
@@ -74,13 +79,13 @@ def object_name(request: KubernetesRequest, facts: BodyFacts | None = None) -> s
     kind = f"{request.resource}.{request.group}" if request.group else request.resource
     name = request.name or (facts.name if facts else "")
     if not name:
-        name = f"{facts.generated}*" if facts and facts.generated and not facts.reason else "*"
+        name = f"{facts.generated}?" if facts and facts.generated and not facts.reason else ANY
     own = f"{kind}/{name}" + (f"/{request.subresource}" if request.subresource else "")
     known = KNOWN.get(request.kind)
     if request.resource == "namespaces" or (not request.namespace and known and not known.namespaced):
         return KIND + own
     # Of a kind that is not known it is not known either whether it stands in namespaces.
-    return f"{KIND}namespaces/{request.namespace or '*'}/{own}" if known or request.namespace else KIND + own
+    return f"{KIND}namespaces/{request.namespace or ANY}/{own}" if known or request.namespace else KIND + own
 
 
 def touches(
@@ -99,6 +104,8 @@ def touches(
         found[_touch(Effect.UNKNOWN, name)] = None
     elif facts is not None:
         found |= dict.fromkeys(_of_body(request, facts, name))
+    if request.verb in _ANSWERED and Effect.READ not in {touch.effect for touch in found}:
+        found[_touch(Effect.READ, name, implied=True)] = None
     return tuple(found), reason
 
 
@@ -164,13 +171,13 @@ def _effects(request: KubernetesRequest, facts: BodyFacts | None, media: str) ->
 
 
 def _of_body(request: KubernetesRequest, facts: BodyFacts, name: str) -> Iterator[Touch]:
-    if powers(facts) or facts.loosens:
+    if powers(facts) or facts.loosens or facts.escalates:
         yield _touch(Effect.GRANT, name)
     if facts.removes_finalizers:
         yield _touch(Effect.DESTROY, name)
-    space = f"{KIND}namespaces/{request.namespace or '*'}"
-    for secret in facts.secrets:
-        yield _touch(Effect.READ, f"{space}/secrets/{secret}", implied=True)
+    space = f"{KIND}namespaces/{request.namespace or ANY}"
+    for each in facts.secrets:
+        yield _touch(Effect.READ, f"{space}/secrets/{ANY if each == '*' else each}", implied=True)
     for account in facts.service_accounts:
         yield _touch(Effect.EXECUTE, f"{space}/serviceaccounts/{account}", implied=True)
     for path in facts.host_paths:

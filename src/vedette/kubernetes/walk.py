@@ -133,6 +133,8 @@ class Notes:
         elif resource == "serviceaccounts":
             for each in (*listing(body.get("secrets")), *listing(body.get("imagePullSecrets"))):
                 self._note("secrets", text(mapping(each).get("name")))
+        elif resource == "secrets" and text(body.get("type")) in _TOKENS:
+            self._flags.add("escalates")
         if resource == "namespaces" and any(
             key.startswith(_POD_SECURITY) for key in mapping(mapping(body.get("metadata")).get("labels"))
         ):
@@ -279,6 +281,8 @@ _KEYS: Mapping[str, Callable[[Notes, Any, str], None]] = {
     "imagePullSecrets": Notes._secret_references,
     "secret": Notes._projected,
 }
+# Secrets that the cluster itself fills with a token, or takes one from.
+_TOKENS = frozenset({"bootstrap.kubernetes.io/token", "kubernetes.io/service-account-token"})
 _REPLACING = ("replace", "delete")
 # Of the items of a list, the kinds that are read by kind.
 _KINDS = {
@@ -288,6 +292,7 @@ _KINDS = {
     "Node": "nodes",
     "Role": "roles",
     "RoleBinding": "rolebindings",
+    "Secret": "secrets",
     "ServiceAccount": "serviceaccounts",
 }
 
