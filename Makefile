@@ -36,7 +36,7 @@ prepare:
 servers:
 	@.ci/packages "live tests over TLS, SCRAM-SHA-256-PLUS and client certificates" \
 	    "postgresql=/usr/lib/postgresql/*/bin/postgres"
-	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh \
+	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh less=less tmux=tmux \
 	    rsync=rsync git=git
 	@.ci/packages "live tests with kubectl" kubernetes-client=kubectl
 	@.ci/packages "the sign-in pages in a real browser" chromium=chromium

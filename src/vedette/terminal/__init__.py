@@ -1,0 +1,1 @@
+"""Terminals, whatever protocol carries them: the screen, what is typed, and the guard before Enter."""
