@@ -22,7 +22,7 @@ def hide(text: str, masks: Sequence[MaskRule], key: bytes, tally: Tally) -> str:
         CannotMask: a rule names an unknown entity, or hashes without a key.
     """
     try:
-        scan = _scanner(tuple(rule for rule in masks if rule.entities), key)
+        scan = text_scanner(tuple(rule for rule in masks if rule.entities), key)
     except (ValueError, KeyError) as error:
         raise CannotMask(f"these mask rules cannot be applied: {error}") from error
     if not scan.sought or not text:
@@ -33,7 +33,14 @@ def hide(text: str, masks: Sequence[MaskRule], key: bytes, tally: Tally) -> str:
 
 
 @lru_cache(maxsize=256)
-def _scanner(rules: tuple[MaskRule, ...], key: bytes) -> Scanner:
+def text_scanner(rules: tuple[MaskRule, ...], key: bytes) -> Scanner:
+    """
+    What content *rules* look for in text, which has no NULL to become.
+
+    Raises:
+        ValueError: something is to be hashed and there is no key.
+        KeyError: a rule names an entity that no detector finds.
+    """
     wanted = tuple(
         Sought(one.detector, "redact" if one.strategy == "null" else one.strategy, one.keep, one.hinted)
         for one in sought(rules)

@@ -28,7 +28,9 @@ class Sought:
 
 
 @dataclass(slots=True)
-class _Find:
+class Find:
+    """``text[start:end]`` is to be hidden, in this way."""
+
     start: int
     end: int
     by: Sought
@@ -43,14 +45,14 @@ class Scanner:
     key: bytes
     which: Which
 
-    def finds(self, text: bytes) -> list[_Find]:
+    def finds(self, text: bytes) -> list[Find]:
         """What is found in *text* as it is and as it reads, merged where finds overlap."""
         hits = self.which.of(text)
         if not hits:
             return []
         disguised = hits[-1] == len(self.sought)
         found = [
-            _Find(start, end, by, by.strategy)
+            Find(start, end, by, by.strategy)
             for by in map(self.sought.__getitem__, hits[:-1] if disguised else hits)
             for start, end in by.detector.finds(text, by.hinted)
         ]
@@ -60,8 +62,8 @@ class Scanner:
                 if hit < len(self.sought):
                     by = self.sought[hit]
                     for start, end in by.detector.finds(folded.text, by.hinted):
-                        found.append(_Find(*folded.original(start, end), by, by.strategy))
-        return _merged(found) if len(found) > 1 else found
+                        found.append(Find(*folded.original(start, end), by, by.strategy))
+        return merged(found) if len(found) > 1 else found
 
     def hide(self, text: bytes, tally: Tally, lead: bytes = b"") -> bytes | None:
         """
@@ -90,7 +92,7 @@ class Scanner:
         """Names of the entities found in *text*."""
         return frozenset(find.by.detector.name for find in self.finds(text))
 
-    def _replaced(self, text: bytes, found: list[_Find], skip: int) -> bytes:
+    def _replaced(self, text: bytes, found: list[Find], skip: int) -> bytes:
         pieces = []
         here = 0
         for find in found:
@@ -108,7 +110,7 @@ def _count(tally: Tally, names: Iterable[str]) -> None:
         tally.add(name)
 
 
-def _merged(found: list[_Find]) -> list[_Find]:
+def merged(found: list[Find]) -> list[Find]:
     """Finds in order, overlapping ones made one: named for the first, hidden by the strictest way."""
     found.sort(key=lambda find: (find.start, -find.end))
     merged = [found[0]]

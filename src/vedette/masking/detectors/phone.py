@@ -26,6 +26,7 @@ _NANP = compile_bytes(rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-])[
 _OPENING = re.compile(rb"(?:\+ ?\(?|\(\+?)$")
 _MOST_GROUPS = 8
 _MOST_DIGITS = 15
+_FEWEST_DIGITS = 7
 _YEARS = frozenset({b"18", b"19", b"20", b"21"})
 
 
@@ -79,6 +80,8 @@ class _Stretch:
 
 def _phone(text: bytes, start: int, end: int, hinted: bool) -> Iterator[Span]:
     stretch = _Stretch(text, start, end, hinted)
+    if sum(high - low for low, high in stretch.groups) < _FEWEST_DIGITS:
+        return
     index = 0
     while index < len(stretch.groups):
         if _date(stretch, index):

@@ -15,7 +15,7 @@ from vedette.masking.patterns import compile_bytes
 # --- Amazon Web Services ---------------------------------------------------------------
 _AWS_ID = rb"(?:AKIA|ASIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|ABIA|ACCA)[0-9A-Z]{16}"
 _AWS_SECRET = rb"[0-9A-Za-z/+]{40}"
-_AWS_WORDS = rb"(?i)aws|amazon|secret|access.?key|" + _AWS_ID
+AWS_WORDS = rb"(?i)aws|amazon|secret|access.?key|" + _AWS_ID
 
 
 def _aws(text: bytes, start: int, end: int, hinted: bool) -> Iterator[Span]:
@@ -29,7 +29,7 @@ def _aws(text: bytes, start: int, end: int, hinted: bool) -> Iterator[Span]:
     body = text[start:end]
     mixed = body != body.lower() and body != body.upper() and any(0x30 <= byte <= 0x39 for byte in body)
     around = text[max(0, start - 2 * CONTEXT_BYTES) : start] + b" " + text[end : end + CONTEXT_BYTES]
-    if mixed and (hinted or compile_bytes(_AWS_WORDS).search(around) is not None):
+    if mixed and (hinted or compile_bytes(AWS_WORDS).search(around) is not None):
         yield start, end
 
 
