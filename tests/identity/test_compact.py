@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -102,3 +104,36 @@ def test_what_is_read_is_what_was_written(claims):
 
     assert dict(found.claims) == claims
     assert found.signed == token({"alg": "RS256"}, claims, b"k").rpartition(".")[0].encode()
+
+
+_ODD = "AZaz09-_+/=! \n\u00e9gQwBE"
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.differing_executors])
+@given(st.one_of(st.text(_ODD, max_size=12), st.binary(max_size=12).map(b64), st.text(max_size=6)))
+def test_a_part_has_one_spelling_and_no_other_is_read(part: str):
+    """Against the definition: nothing but the alphabet, and encoding gives the same again."""
+
+    def defined() -> bytes | None:
+        if re.fullmatch(r"[A-Za-z0-9_-]+", part, re.ASCII) is None or len(part) % 4 == 1:
+            return None
+        decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        return decoded if b64(decoded) == part else None
+
+    text, expected = f"{b64(b'{}')}.{b64(b'{}')}.{part}", defined()
+    if expected is None:
+        with pytest.raises(IdentityError) as caught:
+            read(text)
+        assert caught.value.code == "identity.malformed"
+        assert caught.value.__context__ is None
+    else:
+        assert read(text).signature == expected
+
+
+def test_headers_are_remembered_and_refusals_too_hold_each_time():
+    good = token({"alg": "ES256", "kid": "k"}, {}, b"k")
+    assert read(good).header is read(good).header
+    with pytest.raises(TypeError):
+        read(good).header["alg"] = "none"  # type: ignore[index]
+    bad = token({"alg": "ES256", "jku": "https://evil.example/keys"}, {}, b"k")
+    assert [refused(bad), refused(bad)] == ["the token's header has jku, which is not accepted"] * 2

@@ -7,11 +7,12 @@ and none of the header parameters that change what is signed or bring a key.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 
 from vedette.identity.errors import IdentityError, malformed
 
@@ -19,11 +20,18 @@ MAX_TOKEN_BYTES = 16 << 10
 MAX_HEADER_BYTES = 4 << 10
 MAX_KEY_ID_CHARACTERS = 256
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+#: From base64url to base64; what is only base64's becomes what is neither's.
+_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
+#: By the length of the last group: its padding, and the last letters whose spare bits are zero (RFC 4648
+#: section 3.5), so that each value has one spelling.
+_ENDS: Mapping[int, tuple[bytes, frozenset[str] | None]] = {
+    0: (b"", None), 2: (b"==", frozenset("AQgw")), 3: (b"=", frozenset("AEIMQUYcgkosw048")),
+}  # fmt: skip
 
 #: Header parameters that refuse the token: keys or addresses of keys that the
 #: sender chose, and extensions that change what the signature covers.
 _REFUSED_HEADERS = ("jku", "jwk", "x5u", "crit", "b64", "zip", "enc", "epk", "p2c", "p2s")
+_REFUSED = frozenset(_REFUSED_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +90,37 @@ def read(text: str) -> Compact:
         raise malformed("encrypted tokens are not accepted")
     if len(parts) != 3:
         raise malformed("not a token: three parts are needed")
-    header_bytes, claims_bytes, signature = (_decode(part) for part in parts)
-    if len(header_bytes) > MAX_HEADER_BYTES:
-        raise malformed(f"the token's header is over {MAX_HEADER_BYTES} bytes")
-    header = read_object(header_bytes, "the token's header")
-    for name in _REFUSED_HEADERS:
-        if name in header:
-            raise malformed(f"the token's header has {name}, which is not accepted")
+    header, claims_bytes, signature = _header(parts[0]), _decode(parts[1]), _decode(parts[2])
     claims = read_object(claims_bytes, "the token's body")
     return Compact(header, claims, text[: text.rindex(".")].encode("ascii"), signature)
 
 
+@lru_cache(maxsize=128)
+def _header(part: str) -> Mapping[str, object]:
+    """The same for all tokens that one key signs, so remembered; a refusal is not."""
+    decoded = _decode(part)
+    if len(decoded) > MAX_HEADER_BYTES:
+        raise malformed(f"the token's header is over {MAX_HEADER_BYTES} bytes")
+    header = read_object(decoded, "the token's header")
+    if not _REFUSED.isdisjoint(header):
+        name = next(name for name in _REFUSED_HEADERS if name in header)
+        raise malformed(f"the token's header has {name}, which is not accepted")
+    return MappingProxyType(header)
+
+
 def _decode(part: str) -> bytes:
     """Base64url without padding, in its one canonical spelling."""
-    if _SEGMENT.fullmatch(part) is None or len(part) % 4 == 1:
+    end = _ENDS.get(len(part) % 4)
+    if not part or end is None:
         raise malformed("a part of the token is not base64url")
-    decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part.encode("ascii"):
+    padding, last = end
+    try:
+        decoded = binascii.a2b_base64(part.encode("ascii").translate(_TO_BASE64) + padding, strict_mode=True)
+    except ValueError:
+        decoded = None  # raised below, outside: the error may carry the whole text
+    if decoded is None:
+        raise malformed("a part of the token is not base64url")
+    if last is not None and part[-1] not in last:
         raise malformed("a part of the token is not canonical base64url")
     return decoded
 
@@ -112,9 +134,7 @@ def read_object(data: bytes, what: str) -> dict[str, object]:
     """
     value: object = None
     try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant
-        )
+        value = _JSON.decode(data.decode("utf-8"))
         if b"\\u" in data:
             # Refuses lone surrogates, which only an escape can bring in: UTF-8 has none.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -134,6 +154,10 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+#: Made once: `json.loads` would make one for each text.
+_JSON = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
 
 
 def refuse_algorithm() -> IdentityError:

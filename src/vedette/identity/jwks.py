@@ -43,6 +43,8 @@ class KeySet:
 
     def __init__(self, keys: list[tuple[str | None, str | None, VerifyKey]]) -> None:
         self._keys = keys
+        #: What was found; never what was not, which callers could make up without end.
+        self._found: dict[tuple[str | None, str], VerifyKey] = {}
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -53,12 +55,18 @@ class KeySet:
         A token without a key id is good only where exactly one key suits
         (OpenID Connect Core, section 10.1).
         """
+        known = self._found.get((key_id, algorithm))
+        if known is not None:
+            return known
         found = [
             key
             for kid, alg, key in self._keys
             if (key_id is None or kid == key_id) and alg in (None, algorithm) and suits(key, algorithm)
         ]
-        return found[0] if len(found) == 1 else None
+        if len(found) != 1:
+            return None
+        self._found[key_id, algorithm] = found[0]
+        return found[0]
 
 
 def parse_keys(document: bytes) -> KeySet:
