@@ -222,6 +222,8 @@ def _resource(method: str, path: str, parts: list[str], pairs: str) -> Kubernete
         namespace = _namespace(rest[1])
         if len(rest) > 2 and (rest[2] not in _OF_NAMESPACES or special == "proxy"):
             rest = rest[2:]
+            if rest[0] == "namespaces":
+                raise BadRequest(PATH, "a namespace stands in no namespace", 404)
     resource, name = _word(rest[0]), _name(rest[1]) if len(rest) > 1 else ""
     subresource = "" if special == "proxy" or len(rest) < 3 else rest[2]
     tail = rest[2:] if special == "proxy" else rest[3:]
