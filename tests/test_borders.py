@@ -25,6 +25,7 @@ EDGE = (
     "protocols.drive",
     "protocols.aside",
     "protocols.live",
+    "protocols.reception",
     "protocols.ssh.files",
     "protocols.kubernetes.connection",
     "protocols.kubernetes.exchange",

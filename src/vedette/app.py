@@ -34,10 +34,10 @@ from vedette.journal.group import GroupCommit
 from vedette.listening import ServerTls, listen
 from vedette.model import Ask, Lifetime, Principal, Resource
 from vedette.policy.decide import SessionPolicy
-from vedette.protocols.kubernetes import engine as kubernetes
 from vedette.protocols.lifetime import STOPPING, bounded
 from vedette.protocols.live import Live
-from vedette.protocols.postgres.engine import Engine, Shared
+from vedette.protocols.postgres.engine import Engine
+from vedette.protocols.reception import Shared
 from vedette.protocols.refusals import Refusals
 from vedette.recording.tape import Tapes
 from vedette.reloading import Reloading
@@ -174,7 +174,7 @@ class App:
         self._tls = ServerTls(settings, self.folder.tls, self._certificates)
         self.certificate = self._tls.files
         self.databases = DatabasePart(
-            self._shared(mask_key), Databases(logins, mask_key), settings, self._tls,
+            self._shared(), self.identity, Databases(logins, mask_key), settings, self._tls,
             mock_key=kept_secret(self.folder.keys / "mock.key"),
             revoked=self.revocations.is_revoked, refuse=self.blocks.refuse, used=self._uses.note,
         )  # fmt: skip
@@ -182,7 +182,7 @@ class App:
             self.ssh = self._ssh(logins, mask_key)
         if settings.gateway.listen.kubernetes is not None:
             self.clusters = ClusterPart(
-                self._kubernetes(), logins, mask_key, settings, self.identity, self._tls.web
+                self._shared(), logins, mask_key, settings, self.identity, self._tls.web
             )
 
     async def _serve(self) -> None:
@@ -243,11 +243,13 @@ class App:
             self.journal.record(events.GatewayStopped(at=time.time(), worker=WORKER, reason=reason))
         except JournalError as problem:
             log.error("the end could not be recorded: %s", problem)
-        self.journal.close()
-        if hasattr(self, "store"):
-            await self.store.close()
-        if self._index is not None:
-            await self._index.close()
+        try:
+            self.journal.close()
+        finally:
+            if hasattr(self, "store"):
+                await self.store.close()
+            if self._index is not None:
+                await self._index.close()
 
     def _spawn(self, *works: Coroutine[None, None, None]) -> None:
         for work in works:
@@ -255,39 +257,22 @@ class App:
             task.add_done_callback(_fatal)
             self._tasks.append(task)
 
-    def _shared(self, mask_key: bytes) -> Shared:
+    def _shared(self) -> Shared:
         return Shared(
-            identity=self.identity,
-            journal=self.journal,
-            desk=self.desk,
-            policy=self.policy_for,
-            mask_key=mask_key,
-            clock=time.time,
-            limits=lambda: self.settings.gateway.limits,
-            live=self.live,
-            refusals=self.refusals,
-        )
-
-    def _kubernetes(self) -> kubernetes.Shared:
-        return kubernetes.Shared(
             journal=self.journal, desk=self.desk, policy=self.policy_for, clock=time.time,
             limits=lambda: self.settings.gateway.limits, live=self.live, refusals=self.refusals,
+            tapes=self.tapes,
         )  # fmt: skip
 
     def _ssh(self, logins: Secrets, mask_key: bytes) -> SshPart:
         """Hosts behind SSH. Raises OSError where what speaks SSH is not installed."""
         try:
             from vedette import hosts
-            from vedette.protocols.ssh import engine as ssh
         except ImportError as missing:
             raise OSError("gateway.listen.ssh needs asyncssh; install vedette[ssh]") from missing
-        shared = ssh.Shared(
-            journal=self.journal, desk=self.desk, policy=self.policy_for, clock=time.time,
-            limits=lambda: self.settings.gateway.limits, live=self.live, refusals=self.refusals,
-            tapes=self.tapes,
-        )  # fmt: skip
         return hosts.SshPart(
-            shared, hosts.Hosts(logins, mask_key, self.ssh_hosts_authority), self.settings, self.identity,
+            self._shared(), hosts.Hosts(logins, mask_key, self.ssh_hosts_authority), self.settings,
+            self.identity,
             self.ssh_authority, self.folder.keys,
         )  # fmt: skip
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from vedette.backends import postgres_backend
 from vedette.config import Settings
 from vedette.credentials import Secrets
+from vedette.identity import Identity
 from vedette.listening import ServerTls
 from vedette.model import Principal
 from vedette.protocols.postgres.accept import Crowd, Door
 from vedette.protocols.postgres.dial import end_point
-from vedette.protocols.postgres.engine import Backend, Engine, Shared
-
-PROTOCOL = "postgres"
+from vedette.protocols.postgres.engine import PROTOCOL, Backend, Engine
+from vedette.protocols.reception import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class DatabasePart:
     """
 
     def __init__(
-        self, shared: Shared, databases: Databases, settings: Settings, tls: ServerTls, *,
+        self, shared: Shared, identity: Identity, databases: Databases, settings: Settings, tls: ServerTls, *,
         mock_key: bytes, revoked: Callable[[str], bool], refuse: Callable[[Principal], None],
         used: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._databases = databases
-        self.engine = Engine(shared, databases.backends(settings))
+        self.engine = Engine(shared, identity, databases.key, databases.backends(settings))
         door = Door(
             knows=lambda name: name in self.engine.backends,
             mock_key=mock_key,

@@ -21,9 +21,10 @@ from vedette.identity import Identity
 from vedette.identity.ssh_ca import SshAuthority
 from vedette.identity.ssh_hosts import BadAuthority, HostsAuthority, Minted
 from vedette.model import Principal
+from vedette.protocols.reception import Shared
 from vedette.protocols.ssh.accept import Door
 from vedette.protocols.ssh.dial import Account, Target, UpstreamRefused, dial
-from vedette.protocols.ssh.engine import PROTOCOL, Backend, Engine, Lost, Shared
+from vedette.protocols.ssh.engine import PROTOCOL, Backend, Engine, Lost
 from vedette.trail.judgements import Keep
 
 HOST_KEY = "ssh_host_ed25519"

@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,6 +17,8 @@ from tests.conformance.kits import ENGINES, staged, until
 from tests.conformance.talk_postgres import LoginFailed
 from tests.testbed.gateway import Gateway, Upstream, serving, write
 from tests.testbed.processes import PATIENCE_SECONDS
+from vedette import reloading
+from vedette.config import Settings
 from vedette.journal import keys as journal_keys
 from vedette.journal.read import read
 from vedette.journal.verify import verify
@@ -63,13 +66,13 @@ async def test_a_reload_while_the_disk_is_full_happens_once_there_is_room(tmp_pa
         before = stage.app.settings.policies.hash
         tried: list[str] = []
         set_fault = full_disk(monkeypatch, lambda: stage.app.journal._fd)
-        reload = stage.app.reload
+        load = reloading.reload
 
-        async def counted() -> tuple[str, ...]:
+        def counted(started: Settings, file: Path) -> object:
             tried.append("")
-            return await reload()
+            return load(started, file)
 
-        monkeypatch.setattr(stage.app, "reload", counted)
+        monkeypatch.setattr(reloading, "reload", counted)
         set_fault(Fault(1, on=True))
         file.write_text(file.read_text().replace("conformance", "renamed"))
         await until(lambda: bool(tried))

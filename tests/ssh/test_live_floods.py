@@ -12,7 +12,7 @@ from tests.conformance.talk_postgres import Talk
 from tests.testbed import sshd
 from tests.testbed.processes import LOOPBACK
 from tests.testbed.ssh import Host, Stand, standing
-from vedette import app
+from vedette import upkeep
 from vedette.protocols import refusals
 from vedette.protocols.postgres import messages as m
 
@@ -49,7 +49,7 @@ async def over_postgres(stand: Stand) -> None:
 
 async def test_a_flood_is_summed(server: sshd.Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "PER_NETWORK", 3)
-    monkeypatch.setattr(app, "SUM_SECONDS", 0.0)
+    monkeypatch.setattr(upkeep, "SUM_SECONDS", 0.0)
     async with standing(tmp_path, [Host(server)], gateway={"listen": LISTEN}) as stand:
         for _ in range(2):
             await over_postgres(stand)

@@ -23,6 +23,7 @@ from vedette.protocols.kubernetes.dial import UpstreamRefused
 from vedette.protocols.kubernetes.exchange import Broken, Exchange
 from vedette.protocols.kubernetes.session import Outcome, Session
 from vedette.protocols.lifetime import Ending
+from vedette.protocols.reception import TurnedAway
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +39,8 @@ LAST_WORDS_SECONDS = 2.0
 MAX_AGENT_CHARACTERS = 200
 
 
-class TurnedAway(Exception):
-    """Somebody who is who they say, and gets no session all the same."""
-
-    def __init__(self, code: str, reason: str, status: int = 403) -> None:
-        super().__init__(reason)
-        self.code, self.reason, self.status = code, reason, status
+# The HTTP status for somebody who is who they say, and gets no session all the same; else 403.
+_STATUSES = {"journal.unavailable": 503, "login.crowded": 429, "login.resource": 404}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +177,8 @@ class Connection:
             session = self._session_for(principal, cluster, moment)
         except TurnedAway as no:
             self._host.refused(self.address, Refused(no.code, no.reason, cluster), principal)
-            return await self._hang_up(request, answers.failed(no.status, no.code, no.reason))
+            failed = answers.failed(_STATUSES.get(no.code, 403), no.code, no.reason)
+            return await self._hang_up(request, failed)
         try:
             asked = read_request(request.method, target, request.fields)
         except BadRequest as bad:
