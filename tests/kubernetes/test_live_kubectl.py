@@ -9,6 +9,7 @@ import pytest
 
 from tests.kubernetes.stage import staged
 from tests.testbed.cluster.server import TOKEN
+from tests.testbed.kubectl import end
 from tests.testbed.processes import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.live
@@ -79,8 +80,7 @@ async def test_a_watch_comes_as_it_happens(tmp_path):
                 stage.cluster.add("configmaps", "later", data={})
                 assert await child.stdout.readline() == b"configmap/later\n"
         finally:
-            child.kill()
-            await child.wait()
+            await end(child)
 
 
 async def test_logs_follow(tmp_path):
@@ -94,8 +94,7 @@ async def test_logs_follow(tmp_path):
                 stage.cluster.log("web", "later")
                 assert await child.stdout.readline() == b"later\n"
         finally:
-            child.kill()
-            await child.wait()
+            await end(child)
 
 
 async def test_what_policy_denies_is_told_by_kubectl_and_never_arrives(tmp_path):

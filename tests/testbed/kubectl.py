@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,14 @@ from typing import Any
 from tests.testbed.processes import PATIENCE_SECONDS
 
 KUBECTL = shutil.which("kubectl")
+
+
+async def end(child: asyncio.subprocess.Process) -> None:
+    """Kill it, and whatever it has started: some a kubectl is a program that starts the real one."""
+    if child.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Kubectl:
         pipe = asyncio.subprocess.PIPE
         streams = {"stdin": asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe} | more
         return await asyncio.create_subprocess_exec(
-            KUBECTL, *words, env=self.environment(), cwd=self.folder, **streams
+            KUBECTL, *words, env=self.environment(), cwd=self.folder, **{"start_new_session": True} | streams
         )
 
     async def __call__(self, *words: str, given: bytes | None = None) -> Done:
@@ -61,8 +71,6 @@ class Kubectl:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 out, err = await child.communicate(given)
         finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
+            await end(child)
         assert child.returncode is not None
         return Done(child.returncode, out.decode(), err.decode())

@@ -17,8 +17,8 @@ _STATUS = {
     "journal.unavailable": 503,
     "approval.unavailable": 503,
     "approval.void": 409,
-    "masking.unreadable": 406,
-    "kubernetes.masked": 409,
+    "kubernetes.accept": 406,
+    "masking.written_back": 409,
 }
 PHRASES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",

@@ -8,20 +8,22 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol
 
-from vedette.gate import Ruled
 from vedette.identity.errors import IdentityError
 from vedette.kubernetes import actions
 from vedette.kubernetes.errors import BadRequest
-from vedette.kubernetes.request import KubernetesRequest, read_request
+from vedette.kubernetes.request import read_request
 from vedette.model import Action, Allow, Deny, Principal
 from vedette.protocols.http import heads, writing
 from vedette.protocols.http.bodies import body
 from vedette.protocols.http.heads import NO_BODY, Malformed, Request
 from vedette.protocols.http.wire import Gone, Wire
 from vedette.protocols.kubernetes import accept, answers, judging
+from vedette.protocols.kubernetes.contents import Opening
 from vedette.protocols.kubernetes.dial import UpstreamRefused
 from vedette.protocols.kubernetes.exchange import Broken, Exchange
+from vedette.protocols.kubernetes.judging import Asking
 from vedette.protocols.kubernetes.session import Outcome, Session
+from vedette.protocols.kubernetes.streams import Switching
 from vedette.protocols.lifetime import Ending
 from vedette.protocols.reception import TurnedAway
 
@@ -99,7 +101,8 @@ class Connection:
     @property
     def activity(self) -> int | None:
         """For `Live`: another number whenever something was said, None while an answer is due."""
-        follows = self._exchange is not None and self._exchange.asked.follows and self._exchange.begun
+        exchange = self._exchange
+        follows = exchange is not None and exchange.asking.asked.follows and exchange.begun
         return None if self._busy and not follows else self._wire.received + self._wire.sent
 
     def end(self, ending: Ending) -> None:
@@ -185,7 +188,12 @@ class Connection:
             self._unjudged(session, actions.unreadable(request.method, target, bad), bad.code, bad.message)
             return await self._hang_up(request, answers.refused(bad))
         sent = await self._body(session, request)
-        return await self._judge(session, request, asked, sent)
+        try:
+            asking = judging.asking(session.backend.mask_key, request, asked, sent)
+        except BadRequest as bad:
+            self._unjudged(session, actions.unreadable(request.method, target, bad), bad.code, bad.message)
+            return await self._hang_up(request, answers.refused(bad))
+        return await self._judge(session, asking)
 
     def _session_for(self, principal: Principal, cluster: str, moment: int) -> Session:
         """The session that is there, where it is the same caller at the same cluster; else a new one."""
@@ -217,55 +225,78 @@ class Connection:
 
     # --- one request ------------------------------------------------------------------------------
 
-    async def _judge(self, session: Session, request: Request, asked: KubernetesRequest, sent: bytes) -> bool:
+    async def _judge(self, session: Session, asking: Asking) -> bool:
+        """Judge it, and do as the verdict says; whether another request may follow."""
         told: list[tuple[str, str]] = []
-        action = judging.action(session.backend.mask_key, request, asked, sent)
+        key = session.backend.mask_key
+        deny = judging.unwritable(asking, session.gate.rules.masks, key) or session.shells(asking)
+        if deny is not None:
+            session.gate.refuse(asking.action, asking.message, deny)
+            return await self._deny(asking, deny)
         ruled = await session.judge(
-            action,
-            judging.message(asked, request.field("content-type"), sent),
-            check=lambda allow: judging.check(asked, allow),
+            asking.action,
+            asking.message,
+            check=lambda allow: judging.check(asking, allow, key),
             told=lambda number, hold: told.append(answers.waited(number, hold)),
         )
-        if self._ending is not None:
+        if self._ending is not None or self._wire.gone:
             await self._last_words()
             return False
         if isinstance(ruled.verdict, Deny):
-            return await self._say(request, answers.denied(asked, ruled.verdict))
+            return await self._deny(asking, ruled.verdict)
         if ruled.verdict.observed is not None:
             rule = ruled.verdict.observed.rule
             told.append(answers.warning(f"a policy that only observes would have refused this (rule {rule})"))
-        return await self._pass(session, request, asked, sent, ruled, told)
+        exchange = Exchange(session, self._wire, asking, ruled.verdict, told)
+        return await self._pass(session, exchange, ruled.action)
 
-    async def _pass(
-        self, session: Session, request: Request, asked: KubernetesRequest, sent: bytes, ruled: Ruled,
-        notices: list[tuple[str, str]],
-    ) -> bool:  # fmt: skip
-        assert isinstance(ruled.verdict, Allow)  # noqa: S101  (the caller has looked)
-        exchange = Exchange(session, self._wire, request, asked, sent, ruled.verdict, notices)
+    async def _deny(self, asking: Asking, deny: Deny) -> bool:
+        said = answers.denied(asking.asked, deny)
+        if asking.wants is not None:
+            return await self._hang_up(asking.request, said)
+        return await self._say(asking.request, said)
+
+    async def _pass(self, session: Session, exchange: Exchange, action: str) -> bool:
+        """Send it, and bring back what comes of it."""
         self._exchange = exchange
-        began, status, tag = self._door.clock(), "lost", ""
+        asking, began = exchange.asking, self._door.clock()
+        status, tag = "lost", ""
         try:
+            if asking.wants is not None:
+                status, tag = await Switching(exchange, action, self._opening).run(asking.wants)
+                return False
             await exchange.run()
             status, tag = ("ok" if exchange.status < 400 else "error"), str(exchange.status)
-            return request.keep_alive
+            return asking.request.keep_alive
         except (Broken, UpstreamRefused) as no:
             status, tag = "error", no.code
             if isinstance(no, UpstreamRefused) and no.detail:
                 log.warning("resource %s: %s: %s", session.gate.resource.name, no.reason, no.detail)
             session.drop()
             if exchange.begun:
-                self._wire.abort()  # an answer that lacks its end must not look whole
+                await self._cut_off(exchange, f"vedette: {no.reason} [{no.code}]")
                 return False
             code = no.status if isinstance(no, Broken) else 503
-            return await self._say(request, answers.failed(code, no.code, no.reason))
+            said = answers.failed(code, no.code, no.reason)
+            if asking.wants is not None:
+                return await self._hang_up(asking.request, said)
+            return await self._say(asking.request, said)
         except asyncio.CancelledError:
-            status = "cancelled"
+            status, tag = exchange.ended or ("cancelled", "")
             raise
         finally:
-            self._host.came(
-                session.name,
-                Outcome(ruled.action, status, tag, exchange.carried, self._door.clock() - began),
-            )
+            seconds = self._door.clock() - began
+            came = Outcome(action, status, tag, exchange.carried, seconds, exchange.tally.counts)
+            self._host.came(session.name, came)
+
+    async def _opening(self, exchange: Exchange, opening: Opening) -> bool:
+        """Whether a connection to a port of the Pod may be opened."""
+        session, asking = exchange.session, exchange.asking
+        action = judging.connection(asking, opening.port)
+        ruled = await session.judge(
+            action, action.text.encode(), check=lambda allow: None, told=lambda number, hold: None
+        )
+        return isinstance(ruled.verdict, Allow)
 
     def _unjudged(self, session: Session, action: Action, code: str, reason: str) -> None:
         """On record: what could not even be judged."""
@@ -298,6 +329,14 @@ class Connection:
         self._wire.write(answers.answer(code, text, close=True))
         await self._linger()
 
+    async def _cut_off(self, exchange: Exchange, said: str) -> None:
+        """End an answer that has begun: it must not look whole. In streams there is room for words."""
+        if exchange.tunnel is not None:
+            exchange.tunnel.say(said)
+            self._wire.write(exchange.tunnel.taken()[1])
+            await self._wire.flushed(LAST_WORDS_SECONDS)
+        self._wire.abort()
+
     async def _linger(self) -> None:
         """Read on for a moment, or the answer would be lost with the reset that unread bytes cause."""
         most = self._wire.received + LINGER_BYTES
@@ -314,7 +353,9 @@ class Connection:
             self._wire.abort()
             return
         if self._exchange is not None and self._exchange.begun:
-            self._wire.abort()
+            ending = self._ending
+            said = f"vedette: session ended: {ending.reason}; {ending.hint} [{ending.code}]"
+            await self._cut_off(self._exchange, said)
             return
         code, text = answers.ended(self._ending)
         if self._busy or self._exchange is not None:

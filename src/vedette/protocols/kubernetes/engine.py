@@ -60,7 +60,7 @@ class Engine:
             now = self.backends.get(gate.resource.name)
             if now is not None and now.resource.at == gate.resource.at:
                 gate.resource = self._shared.live.sessions[name].resource = now.resource
-            gate.use(self._shared.policy(gate.principal, gate.resource))
+            session.use(self._shared.policy(gate.principal, gate.resource))
 
     # --- one caller ---------------------------------------------------------------------------------
 
@@ -134,7 +134,9 @@ class Engine:
             policy=policy.hash, observing=policy.observing,
         )  # fmt: skip
         self._reception.opened(opened)
-        session = self.sessions[name] = Session(name, gate, backend, connection.cut, began)
+        session = self.sessions[name] = Session(
+            name, gate, backend, policy, shared.tapes, connection.cut, began
+        )
         return session
 
     def over(self, session: Session, reason: str) -> None:

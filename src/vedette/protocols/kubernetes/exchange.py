@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
-from vedette.kubernetes.request import KubernetesRequest
+from vedette.kubernetes.masks import Mask, WatchMask, masked_body
+from vedette.masking.plan import CannotMask
+from vedette.masking.tally import Tally
 from vedette.model import Allow
+from vedette.protocols.aside import aside
 from vedette.protocols.http import writing
 from vedette.protocols.http.bodies import Body, body
 from vedette.protocols.http.heads import (
@@ -17,19 +21,23 @@ from vedette.protocols.http.heads import (
     Fields,
     Framing,
     Malformed,
-    Request,
     Response,
     read_response,
 )
 from vedette.protocols.http.wire import Gone, Wire
-from vedette.protocols.kubernetes import answers, fields
+from vedette.protocols.kubernetes import answers, fields, judging
+from vedette.protocols.kubernetes.contents import ended
 from vedette.protocols.kubernetes.dial import Shown
+from vedette.protocols.kubernetes.judging import Asking
 from vedette.protocols.kubernetes.session import Session
+from vedette.protocols.kubernetes.upgrade import Tunnel
 from vedette.protocols.ssh.meter import Meter
 
 #: How long an answer may take to begin, where none is to be waited for: the server's own bound is 60 s.
 ANSWER_SECONDS = 330.0
 MAX_INTERIM = 8
+#: Longer answers are masked beside the event loop.
+AT_ONCE_BYTES = 64 << 10
 _AGAIN = frozenset({"GET", "HEAD"})
 
 
@@ -48,32 +56,67 @@ class Transform(Protocol):
     def end(self) -> bytes: ...
 
 
+class Watched:
+    """A watch under a mask."""
+
+    def __init__(self, mask: Mask, tally: Tally) -> None:
+        self._mask = WatchMask(mask, tally)
+
+    def feed(self, data: bytes) -> bytes:
+        try:
+            return self._mask.feed(data)
+        except CannotMask as problem:
+            raise Broken("masking.unreadable", f"{problem}, so it is not shown") from None
+
+    def end(self) -> bytes:
+        try:
+            return self._mask.finish()
+        except CannotMask as problem:
+            raise Broken("masking.unreadable", f"{problem}, so it is not shown") from None
+
+
 @dataclass(slots=True)
 class Exchange:
     """
-    *request* as it came, *asked* as it was judged, *sent* its body. *notices* go beside the answer.
+    *notices* go beside the answer.
 
-    *begun* is whether the answer's head has gone to the caller, and *carried* how many bytes of its body.
+    *begun* is whether the answer's head has gone to the caller, *carried* how many bytes of its body, and
+    *tally* counts what was hidden in it.
     """
 
     session: Session
     down: Wire
-    request: Request
-    asked: KubernetesRequest
-    sent: bytes
+    asking: Asking
     allow: Allow
     notices: list[tuple[str, str]]
     begun: bool = False
     carried: int = 0
     status: int = 0
+    tally: Tally = field(default_factory=Tally)
+    meter: Meter = field(init=False)
+    last: bool = False
+    tunnel: Tunnel | None = None
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.allow.limits, self.session.passed)
+        self.last = not self.asking.request.keep_alive
+
+    @property
+    def ended(self) -> tuple[str, str] | None:
+        """How streams have ended, in a word and as a tag, where that is known: callers then hang up."""
+        if self.tunnel is None:
+            return None
+        if self.asking.asked.verb == "portforward":
+            return "ok", ""
+        return ended(self.tunnel.content.status) if self.tunnel.content.status else None
 
     # --- to the cluster ---------------------------------------------------------------------------
 
-    def fields(self, shown: Shown) -> Fields:
+    def fields(self, shown: Shown, accept: str) -> Fields:
         """What goes to the cluster beside the request line: the caller's own, and the gateway's own login."""
-        found = fields.upwards(self.request.fields)
-        if self.allow.masks:
-            found = fields.readable(found)
+        found = fields.upwards(self.asking.request.fields)
+        if accept:
+            found = fields.readable(found, accept)
         own: list[tuple[str, str]] = []
         if shown.token is not None:
             own.append(("Authorization", f"Bearer {shown.token.reveal()}"))
@@ -86,15 +129,15 @@ class Exchange:
                 ) from None
         return (*found, *own)
 
-    def head(self, shown: Shown, more: Fields = ()) -> bytes:
+    def head(self, shown: Shown, accept: str, more: Fields) -> bytes:
         """The head to send, written from what was judged."""
-        framing = Framing(len(self.sent)) if self.sent else NO_BODY
-        target = self.session.backend.target
-        return writing.request(
-            self.asked.method, self.asked.target(), target.authority, (*self.fields(shown), *more), framing
-        )
+        asked, sent = self.asking.asked, self.asking.sent
+        framing = Framing(len(sent)) if sent else NO_BODY
+        host = self.session.backend.target.authority
+        fields = (*self.fields(shown, accept), *more)
+        return writing.request(asked.method, asked.target(), host, fields, framing)
 
-    async def ask(self, more: Fields = ()) -> tuple[Wire, Response]:
+    async def ask(self, accept: str = "", more: Fields = ()) -> tuple[Wire, Response]:
         """
         Send it, and return the way to the cluster with the head of its answer.
 
@@ -102,7 +145,7 @@ class Exchange:
         """
         session = self.session
         shown = await session.backend.shown()
-        message = self.head(shown, more) + self.sent
+        message = self.head(shown, accept, more) + self.asking.sent
         while True:
             wire, used = await session.connection(shown)
             before = wire.received
@@ -111,7 +154,7 @@ class Exchange:
                 return wire, await self._answer(wire)
             except Gone:
                 # The server has closed a connection it thought idle, just then; nothing was done there.
-                again = used and wire.received == before and self.asked.method in _AGAIN and not more
+                again = used and wire.received == before and self.asking.asked.method in _AGAIN and not more
                 session.drop()
                 if not again:
                     raise Broken("upstream.lost", "the cluster ended the connection") from None
@@ -122,7 +165,7 @@ class Exchange:
                 ) from None
 
     async def _answer(self, wire: Wire) -> Response:
-        patience = None if self.asked.follows or self.asked.streams else ANSWER_SECONDS
+        patience = None if self.asking.asked.follows or self.asking.asked.streams else ANSWER_SECONDS
         for _ in range(MAX_INTERIM):
             head = wire.take_head()
             if head is None:
@@ -132,7 +175,7 @@ class Exchange:
                 except TimeoutError:
                     self.session.drop()
                     raise Broken("upstream.timeout", "the cluster did not answer in time", 504) from None
-            found = read_response(head, self.asked.method)
+            found = read_response(head, self.asking.asked.method)
             if found.status >= 200 or found.status == 101:
                 return found
         raise Malformed("there is no end of interim answers")
@@ -141,34 +184,71 @@ class Exchange:
 
     async def run(self) -> None:
         """Send it, and bring the answer back. Raises Broken, Gone and UpstreamRefused."""
-        wire, found = await self.ask()
+        asking = self.asking
+        mask, accept = judging.mask(asking, self.allow, self.session.backend.mask_key)
+        wire, found = await self.ask(accept)
         if found.status == 101:
             self.session.drop()
             raise Broken("upstream.protocol", "the cluster switched protocols unasked")
-        await self.bring(wire, found, None)
+        if mask is None:
+            await self.bring(wire, found)
+        elif asking.asked.follows and found.status == 200:
+            await self.bring(wire, found, Watched(mask, self.tally))
+        else:
+            await self.bring_masked(wire, found, mask)
 
-    async def bring(self, wire: Wire, found: Response, transform: Transform | None) -> None:
+    async def bring(self, wire: Wire, found: Response, transform: Transform | None = None) -> None:
         """The answer of which *found* is the head. Raises Broken and Gone."""
         self.check(found)
         self.status = found.status
-        meter = Meter(self.allow.limits, self.session.passed)
         reader = body(found.framing)
         framing: Framing | None = found.framing
         if framing == UNTIL_CLOSE or (transform is not None and framing != NO_BODY):
             framing = CHUNKED
         if found.status in (204, 304):
             framing = None
-        kept = (*fields.downwards(found.fields), *self.notices)
-        if self.request.method == "HEAD" and (length := found.field("content-length")):
+        kept = fields.downwards(found.fields)
+        if self.asking.request.method == "HEAD" and (length := found.field("content-length")):
             kept = (*kept, ("Content-Length", length))
             framing = None
-        if not self.request.keep_alive:
-            kept = (*kept, ("Connection", "close"))
-        first = writing.response(found.status, answers.PHRASES.get(found.status, "OK"), kept, framing)
-        self.begun = True
-        await self._carry(wire, reader, framing == CHUNKED, first, meter, transform)
+        first = self.answer(found.status, kept, framing)
+        await self._carry(wire, reader, framing == CHUNKED, first, transform)
         if not found.keep_alive or wire.buffer:
             self.session.drop()
+
+    async def bring_masked(self, wire: Wire, found: Response, mask: Mask) -> None:
+        """The same, read whole and masked first. Raises Broken and Gone."""
+        self.check(found)
+        if found.field("content-encoding"):
+            raise Broken("masking.unreadable", "the cluster compresses what has to be masked")
+        try:
+            whole = await wire.whole(body(found.framing), self.session.backend.value)
+        except Malformed as bad:
+            code = "masking.too_large" if bad.status == 413 else "upstream.protocol"
+            raise Broken(code, f"the answer cannot be masked: {bad.reason}") from None
+        hide = partial(masked_body, found.field("content-type"), whole, mask, self.tally)
+        try:
+            shown = hide() if len(whole) <= AT_ONCE_BYTES else await aside(hide)
+        except CannotMask as problem:
+            raise Broken("masking.unreadable", f"{problem}, so it is not shown") from None
+        if not self.meter.permits(shown):
+            raise self.limited()
+        self.status, self.carried = found.status, len(shown)
+        framing = None if found.status in (204, 304) else Framing(len(shown))
+        kept = tuple(each for each in fields.downwards(found.fields) if each[0] != "etag")
+        self.down.write(self.answer(found.status, kept, framing) + shown)
+        await self.down.drained()
+        if not found.keep_alive or wire.buffer:
+            self.session.drop()
+
+    def answer(self, status: int, kept: Fields, framing: Framing | None) -> bytes:
+        """The head for the caller; from here on the answer has begun."""
+        self.begun = True
+        more = (*kept, *self.notices, *((("Connection", "close"),) if self.last else ()))
+        return writing.response(status, answers.PHRASES.get(status, "OK"), more, framing)
+
+    def limited(self) -> Broken:
+        return Broken("limit.reached", f"the limit of rule {self.meter.reached} is reached", 403)
 
     def check(self, found: Response) -> None:
         """Raises Broken where this is no answer that may go to the caller."""
@@ -182,13 +262,13 @@ class Exchange:
             raise Broken("upstream.redirect", "the cluster answered with a redirect, which is not followed")
 
     async def _carry(
-        self, wire: Wire, reader: Body, chunked: bool, head: bytes, meter: Meter, transform: Transform | None
+        self, wire: Wire, reader: Body, chunked: bool, head: bytes, transform: Transform | None
     ) -> None:
         down, frame = self.down, writing.chunk if chunked else _as_it_is
         data = reader.take(wire.buffer) if not reader.done else b""
         while True:
-            if not meter.permits(data):
-                raise Broken("limit.reached", f"the limit of rule {meter.reached} is reached", 403)
+            if not self.meter.permits(data):
+                raise self.limited()
             passing = data if transform is None else transform.feed(data)
             self.carried += len(passing)
             if reader.done:

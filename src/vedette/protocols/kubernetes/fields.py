@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vedette.model import Principal
-from vedette.protocols.http.heads import Fields, Request
+from vedette.protocols.http.heads import Fields
 from vedette.protocols.http.writing import end_to_end
 
 UP = frozenset(
     {
         "accept", "accept-encoding", "cache-control", "content-type", "if-match", "if-modified-since",
         "if-none-match", "kubectl-command", "kubectl-session", "traceparent", "tracestate", "user-agent",
-        "x-stream-protocol-version",
     }
 )  # fmt: skip
 DOWN = frozenset(
@@ -43,21 +42,10 @@ def downwards(fields: Fields) -> Fields:
     return tuple(field for field in end_to_end(fields) if field[0] in DOWN)
 
 
-def readable(fields: Fields) -> Fields:
-    """*fields* of a request whose answer has to be read here: as JSON, and not compressed."""
-    kept = [field for field in fields if field[0] not in ("accept", "accept-encoding")]
-    wanted = ",".join(value for name, value in fields if name == "accept")
-    json = [part.strip(" \t") for part in wanted.split(",") if _media_type(part) == "application/json"]
-    return (*kept, ("accept", ", ".join(json) or "application/json"))
-
-
-def _media_type(part: str) -> str:
-    return part.partition(";")[0].strip(" \t").lower()
-
-
-def media_type(request: Request) -> str:
-    """What a caller says its body is, in small letters and without parameters."""
-    return _media_type(request.field("content-type"))
+def readable(fields: Fields, accept: str) -> Fields:
+    """*fields* of a request whose answer has to be read here: *accept* instead, and not compressed."""
+    kept = (field for field in fields if field[0] not in ("accept", "accept-encoding"))
+    return (*kept, ("accept", accept))
 
 
 def impersonation(principal: Principal) -> Iterable[tuple[str, str]]:

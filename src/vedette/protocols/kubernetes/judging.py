@@ -1,43 +1,146 @@
-"""From a request to what policy judges, and what is said about the ones that cannot be judged."""
+"""From a request to what policy judges, and whether what a verdict asks for can be done."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from vedette.kubernetes import actions
 from vedette.kubernetes.bodies import body_facts
+from vedette.kubernetes.errors import BadRequest
+from vedette.kubernetes.facts import BodyFacts
+from vedette.kubernetes.masks import Mask, mask_for
+from vedette.kubernetes.negotiation import accept_for_masked
 from vedette.kubernetes.request import KubernetesRequest
-from vedette.model import Action, Allow, Deny, Effect, Touch
+from vedette.kubernetes.writeback import written_back
+from vedette.masking.plan import CannotMask
+from vedette.model import SHELL_OBJECT, Action, Allow, Deny, Effect, MaskRule, Touch
 from vedette.protocols.http.heads import Malformed, Request
+from vedette.protocols.kubernetes.upgrade import Upgrade, wanted
 
 PROTOCOL = actions.PROTOCOL
+#: By themselves, and with these options only, they read what is typed.
+_SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh", "fish", "busybox sh"})
+_SHELL_OPTIONS = frozenset({"-i", "-l", "-il", "-li", "--login", "--norc", "--noprofile"})
 
 
-def action(key: bytes, request: Request, asked: KubernetesRequest, sent: bytes) -> Action:
-    """What *asked* with the body *sent* would do. *key* is for the digest that stands for the body."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """
+    A request, whole: as it came, as it was read, its body *sent*, and what it *wants* to switch to.
+
+    *facts* are what its body says, None where it has none to be read.
+    """
+
+    request: Request
+    asked: KubernetesRequest
+    sent: bytes
+    wants: Upgrade | None
+    action: Action
+    facts: BodyFacts | None = None
+
+    @property
+    def accept(self) -> str:
+        """What the caller takes, all that it says of it."""
+        return ",".join(value for name, value in self.request.fields if name == "accept")
+
+    @property
+    def message(self) -> bytes:
+        """
+        What the record's digest is over: the request line and the body, as they go to the cluster.
+
+        Header fields are written by the gateway, its own login among them.
+        """
+        line = f"{self.asked.method} {self.asked.target()} HTTP/1.1\r\n"
+        kind = f"content-type: {self.request.field('content-type')}\r\n" if self.sent else ""
+        return f"{line}{kind}\r\n".encode() + self.sent
+
+
+def asking(key: bytes, request: Request, asked: KubernetesRequest, sent: bytes) -> Asking:
+    """
+    What *asked* with the body *sent* would do. *key* is for the digest that stands for the body.
+
+    Raises:
+        BadRequest: it asks to switch protocols in a way that is not spoken, or its body is out of place.
+    """
+    wants = wanted(request, asked)
+    if sent and (wants is not None or asked.method in ("GET", "HEAD")):
+        raise BadRequest("kubernetes.body", "a body where none belongs")
     kind = request.field("content-type")
     facts = body_facts(asked, kind, sent) if sent or asked.writes else None
     parameters = actions.body_parameters(asked, kind, sent, key)
-    return actions.action(asked, facts, content_type=kind, parameters=parameters)
+    found = actions.action(asked, facts, content_type=kind, parameters=parameters)
+    if is_shell(asked):
+        found = replace(found, touches=_as_shell(found.touches), reason="")
+    return Asking(request, asked, sent, wants, found, facts)
 
 
-def check(asked: KubernetesRequest, allow: Allow) -> Deny | None:
-    """Whether what *allow* asks for can be done."""
-    if not allow.masks:
+def is_shell(asked: KubernetesRequest) -> bool:
+    """Whether *asked* opens a shell for somebody who types."""
+    command = asked.command
+    if asked.verb != "exec" or not (asked.flag("tty") and asked.flag("stdin")) or not command:
+        return False
+    return command[0].rpartition("/")[2] in _SHELLS and set(command[1:]) <= _SHELL_OPTIONS
+
+
+def _as_shell(touches: tuple[Touch, ...]) -> tuple[Touch, ...]:
+    """What is typed at a shell is unknown; a rule of its own says who may open one."""
+    kept = tuple(touch for touch in touches if touch.effect is not Effect.UNKNOWN)
+    return (*kept, Touch(Effect.EXECUTE, SHELL_OBJECT))
+
+
+def unwritable(asking: Asking, masks: Sequence[MaskRule], key: bytes) -> Deny | None:
+    """Why its body must not be written, whatever policy says: values would become their placeholders."""
+    if not masks or asking.facts is None:
         return None
-    hint = "ask for a policy without a mask here"
-    return Deny("masking", f"what {asked.verb} brings back cannot be masked yet", hint, "masking.refused")
+    try:
+        found = mask_for(asking.asked, masks, key)
+    except CannotMask:
+        return None  # then nothing can be read masked either, and `check` refuses what is asked
+    return written_back(asking.asked, asking.facts, found)
+
+
+def mask(asking: Asking, allow: Allow, key: bytes) -> tuple[Mask | None, str]:
+    """
+    What is hidden in the answer (None: nothing), and the Accept with which it is asked for.
+
+    Raises:
+        CannotMask: it could not be hidden.
+        BadRequest: the caller takes nothing that can be masked.
+    """
+    if not allow.masks:
+        return None, ""
+    if asking.wants is not None:
+        raise CannotMask(f"what {asking.asked.verb} brings back")
+    found = mask_for(asking.asked, allow.masks, key)
+    if found is None:
+        return None, ""
+    if asking.asked.verb == "log" and asking.asked.follows:
+        raise CannotMask("a log that is followed")
+    if asking.asked.verb == "proxy":
+        raise CannotMask("what somebody behind a proxy answers")
+    return found, accept_for_masked(asking.accept, tables=found.tables)
+
+
+def check(asking: Asking, allow: Allow, key: bytes) -> Deny | None:
+    """Whether what *allow* asks for can be done."""
+    try:
+        mask(asking, allow, key)
+    except CannotMask as problem:
+        hint = "ask for a policy without a mask here"
+        return Deny("masking", f"{problem} cannot be masked", hint, "masking.refused")
+    except BadRequest as bad:
+        return Deny("masking", bad.message, "", bad.code)
+    return None
+
+
+def connection(asking: Asking, port: int) -> Action:
+    """One connection of a port-forward: its objects are those of the Pod's, with the *port* behind."""
+    found = asking.action
+    touches = tuple(replace(touch, object=f"{touch.object}/{port}") for touch in found.touches)
+    return replace(found, kind="connect", text=f"{found.text} port {port}", touches=touches)
 
 
 def malformed(bad: Malformed) -> Action:
     """For the record: bytes that are no request."""
     return Action(PROTOCOL, "request", "", (Touch(Effect.UNKNOWN),), reason=bad.reason)
-
-
-def message(asked: KubernetesRequest, content_type: str, body: bytes) -> bytes:
-    """
-    What the record's digest is over: the request line and the body, as they go to the cluster.
-
-    Header fields are written by the gateway, its own login among them.
-    """
-    line = f"{asked.method} {asked.target()} HTTP/1.1\r\n"
-    kind = f"content-type: {content_type}\r\n" if body else ""
-    return f"{line}{kind}\r\n".encode() + body

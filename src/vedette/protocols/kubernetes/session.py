@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from vedette import gate
 from vedette.gate import Gate, Ruled
-from vedette.model import Action, Allow, Deny, Hold, Principal, Resource
+from vedette.model import Action, Allow, Deny, Hold, Principal, Recorded, Resource, Shell
 from vedette.protocols.http.wire import Wire
 from vedette.protocols.kubernetes.dial import Shown, Target
+from vedette.protocols.kubernetes.judging import Asking, is_shell
+from vedette.recording.tape import Tapes
 from vedette.trail.judgements import Keep
 
 
@@ -45,6 +49,15 @@ class Outcome:
     masks: Mapping[str, int] = field(default_factory=dict)
 
 
+class Policy(gate.Policy, Protocol):
+    """What applies to the session, as far as it matters here."""
+
+    @property
+    def shell(self) -> Shell | None: ...
+    @property
+    def recorded(self) -> Recorded: ...
+
+
 class Session:
     """
     *upstream* is the one connection that its requests go over, one after the other; nobody else's do.
@@ -53,22 +66,44 @@ class Session:
     """
 
     def __init__(
-        self, name: str, gate: Gate, backend: Backend, cut: Callable[[], None], began: float
-    ) -> None:
+        self, name: str, its: Gate, backend: Backend, policy: Policy, tapes: Tapes,
+        cut: Callable[[], None], began: float,
+    ) -> None:  # fmt: skip
         self.name = name
-        self.gate = gate
+        self.gate = its
         self.backend = backend
+        self.tapes = tapes
         self.began = began
         self.upstream: Wire | None = None
         self.passed: dict[str, list[int]] = {}
         self.sent = 0
         self.received = 0
         self.holding = False
+        self._policy = policy
         self._cut = cut
 
     @property
     def principal(self) -> Principal:
         return self.gate.principal
+
+    @property
+    def recorded(self) -> Recorded:
+        """What is kept of terminals and commands."""
+        return self._policy.recorded
+
+    def use(self, policy: Policy) -> None:
+        """Judge by *policy* from the next action on."""
+        self._policy = policy
+        self.gate.use(policy)
+
+    def shells(self, asking: Asking) -> Deny | None:
+        """Why a shell may not be opened, where its rule asks for what cannot be done here."""
+        shell = self._policy.shell
+        if shell is None or not shell.guarded or not is_shell(asking.asked):
+            return None
+        reason = "each line of a shell here has to be judged, which cannot be done inside a cluster yet"
+        hint = f"give the command: kubectl exec {asking.asked.name} -- COMMAND"
+        return Deny(shell.rule, reason, hint, "kubernetes.shell")
 
     async def judge(
         self, action: Action, message: bytes, check: Callable[[Allow], Deny | None],
