@@ -84,7 +84,7 @@ taken from nowhere else, and proven anew for each request.
 | --- | --- |
 | nobody in particular | `/health`, how to log in, and the OpenAPI document |
 | agents and services | themselves, what they may reach and do there, their own sessions and holds |
-| people (agent owners) | besides: sessions, tokens and holds of agents that act on their behalf or were lent their rights, to look at, end and revoke; holds that their groups may decide |
+| people (agent owners) | besides: sessions, tokens and holds of agents that act on their behalf or were lent their rights, and keys that they own, to look at, end and revoke; holds that their groups may decide |
 | approvers: a group of `gateway.approvers` | besides: look at every hold |
 | auditors: a group of `gateway.auditors` | read everything |
 | admins: a group of `gateway.admins` | read everything; kill, issue, revoke, reload |

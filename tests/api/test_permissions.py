@@ -26,7 +26,7 @@ NOBODY: set[str] = set()
 PERSONS = {"admin", "auditor", "operator", "dba", "second-dba", "approver", "person", "owner"}
 
 # (method, path, body) -> who gets past the door. Session, action, token and hold are the agent "bot"'s, who
-# works for "owner"; the key is the service "ci"'s.
+# works for "owner", who answers for the key of the service "ci".
 TABLE: list[tuple[str, str, object, set[str]]] = [
     ("GET", "/login", None, EVERYBODY),
     ("GET", "/self", None, ANYBODY),
@@ -50,10 +50,12 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("GET", "/tokens", None, PERSONS),
     ("POST", "/tokens", {"subject": "x"}, RULE),
     ("POST", "/tokens/{token}/revoke", {}, RULE | {"owner"}),
-    ("GET", "/keys", None, READ),
+    ("GET", "/keys", None, PERSONS),
     ("POST", "/keys", {"name": "x", "subject": "x"}, RULE),
+    # Only people with a password of the built-in issuer's, and by that: none of these.
+    ("POST", "/keys/own", {"name": "x", "public_key": "x", "password": "x"}, NOBODY),
     ("POST", "/keys/{key}/groups", {"groups": []}, RULE),
-    ("POST", "/keys/{key}/revoke", {}, RULE),
+    ("POST", "/keys/{key}/revoke", {}, RULE | {"owner"}),
     ("GET", "/people", None, READ),
     ("POST", "/people", {"name": "x", "password": "short"}, RULE),
     ("POST", "/people/{person}/groups", {"groups": []}, RULE),
@@ -72,6 +74,7 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("POST", "/policy/reload", {}, RULE),
     ("POST", "/ssh/certificate", {"public_key": "ssh-ed25519 none"}, ANYBODY),
     ("GET", "/ssh/ca", None, EVERYBODY),
+    ("GET", "/ssh/hosts-ca", None, EVERYBODY),
     # The stream itself is asked for in test_events.
     ("GET", "/events", None, NOBODY),
 ]
@@ -92,7 +95,7 @@ async def test_who_gets_past_the_door(
             "bot", Kind.AGENT, [], 600, "olaf", now=time.time(), owner="vedette#olaf"
         ).record
         await office.store.tokens.add(lent)
-        _, key = create(f"k-{who}", "ci", Kind.SERVICE, [], None, now=time.time())
+        _, key = create(f"k-{who}", "ci", Kind.SERVICE, [], None, now=time.time(), owner="olaf")
         await office.store.keys.add(key)
         await office.store.people.add(Person(f"p-{who}", frozenset(), 1.0))
         await office.store.accounts.add(Account(f"a-{who}", Kind.AGENT, frozenset(), b"", 1.0, 1.0))

@@ -18,7 +18,7 @@ APPROVAL = {
 TOKEN = {
     "id", "subject", "kind", "groups", "actor", "email", "issued", "expires", "note", "revoked",
 }  # fmt: skip
-KEY = {"id", "name", "subject", "kind", "groups", "created", "expires", "used", "revoked", "owner"}
+KEY = {"id", "name", "subject", "kind", "groups", "created", "expires", "used", "revoked", "owner", "ssh"}
 RECORD = {"seq", "time", "kind", "body"}
 
 
@@ -89,6 +89,7 @@ def test_verify_seal_check_and_version(shell: Shell) -> None:
     shell.run("seal", "put", "appdb", stdin="s3cret\n")
     (sealed,) = shell.json("seal", "list")
     assert set(sealed) == {"name", "key"}
+    assert shell.json("seal", "rotate") == {"sealed": 0, "key": sealed["key"]}
     checked = shell.json("check")
     assert (checked["ok"], checked["summary"]["file"]) == (True, "vedette.yaml")
     assert set(shell.json("version")) == {"version", "python"}
@@ -101,6 +102,6 @@ def test_every_command_that_lists_or_shows_has_json() -> None:
         name for name, command in commands() if "--json" not in {o for p in command.params for o in p.opts}
     }
     assert without == {
-        "init", "serve", "demo", "run", "kubeconfig", "seal put", "seal remove", "seal rotate", "sessions replay",
+        "init", "serve", "demo", "run", "kubeconfig", "seal put", "seal remove", "sessions replay",
         "sessions export",
     }  # fmt: skip

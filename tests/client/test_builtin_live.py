@@ -91,6 +91,8 @@ async def test_a_person_logs_in_lends_and_logs_out(pg16, database, tmp_path, wor
         assert opened["who"]["credential"] in revoked
 
         lent = await here.json("delegate", "--agent", "reporter", "--resources", RESOURCE, "--groups", "dba")
+        issued = here.live.journal("token.issued")
+        assert lent["id"] == issued[-1]["token"]
         there = ["login", here.url, "--with-token", "--as", "borrowed"]
         await here.run(*there, text=lent["token"])
         assert (await here.json("whoami", "--as", "borrowed"))["actor"] == "dana"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -31,23 +32,26 @@ class There:
         self.app, self.folder = stand.app, stand.folder
 
 
+async def another_key_is_refused(here: Shell, config: Path) -> None:
+    """Whoever listens there with another key gets no login."""
+    (mine,) = here.held.parent.glob("ssh-*")
+    other = sshd.keygen(here.home / "other").with_suffix(".pub").read_text()
+    (mine / "known_hosts").write_text(f"vedette {' '.join(other.split()[:2])}\n")
+    with pytest.raises(AssertionError, match="Host key verification failed"):
+        await here.program("ssh", "-F", str(config), "-o", "BatchMode=yes", f"{HOST}.vedette", "echo in")
+    (mine / "known_hosts").unlink()
+    said = await here.program("ssh", "-F", str(config), "-o", "BatchMode=yes", f"{HOST}.vedette", "echo in")
+    assert said == "in\n"
+
+
 async def test_ssh_finds_its_way_in_a_run(bastion, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     listen = {"ssh": f"{LOOPBACK}:0", "web": f"{LOOPBACK}:{processes.free_port()}"}
     async with standing(tmp_path, [Host(bastion)], gateway={"listen": listen}) as stand:
         here = Shell(There(stand), home)  # type: ignore[arg-type]
-        # In place of what a person says yes to once.
-        known = home / "known_hosts"
-        known.write_text(f"[{LOOPBACK}]:{stand.port} {stand.host_line}\n")
-        options = [
-            "-o",
-            f"UserKnownHostsFile={known}",
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            "BatchMode=yes",
-        ]
+        # Nobody is asked about the host's key: it came with the certificate.
+        options = ["-o", "BatchMode=yes"]
         await here.run("login", here.url, "--with-token", text=stand.token())
 
         said = await here.run("run", "--", "ssh", *options, HOST, "echo through $((40 + 2))")
@@ -67,6 +71,7 @@ async def test_ssh_finds_its_way_in_a_run(bastion, tmp_path):
         assert said == "again\n"
         opened = stand.journal("session.opened")
         assert {event["protocol"] for event in opened} == {"ssh"}
+        await another_key_is_refused(here, config)
         issued = stand.journal("ssh.certificate.issued") or stand.journal("certificate.issued")
         assert len(issued) >= 2
         assert json.dumps(issued).count("ssh-ed25519") == 0

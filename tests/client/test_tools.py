@@ -66,13 +66,38 @@ def test_ssh_reads_its_configuration_and_asks_for_a_certificate(tmp_path, bare):
     done = subprocess.run(
         ["ssh", "-G", "-F", str(config), name], capture_output=True, text=True, check=True, timeout=60
     )
-    for line in ("hostname gw.example", "port 6422", "user bastion", "identitiesonly yes", "forwardagent no"):
+    for line in (
+        "hostname gw.example",
+        "port 6422",
+        "user bastion",
+        "identitiesonly yes",
+        "forwardagent no",
+        "hostkeyalias vedette",
+        "stricthostkeychecking true",
+    ):
         assert line in done.stdout.lower().splitlines(), line
     assert str(identity.key) in done.stdout.replace("%%", "%")
     assert asked.exists()
     asked.unlink()
     subprocess.run(["ssh", "-G", "-F", str(config), "other"], capture_output=True, check=True, timeout=60)
     assert not asked.exists()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA\n@cert-authority * ssh-ed25519 BBBB",
+        "* ssh-ed25519 AAAA",
+        "ssh-ed25519  AAAA",
+    ],
+)
+def test_what_is_no_host_key_does_not_stand_among_them(key):
+    good = "ssh-ed25519 AAAAC3Nza gateway"
+    assert ssh.known_hosts([good]) == "vedette ssh-ed25519 AAAAC3Nza\n"
+    with pytest.raises(ValueError, match="not host keys"):
+        ssh.known_hosts([good, key])
 
 
 def test_names_that_would_be_more_than_names_are_refused(tmp_path):

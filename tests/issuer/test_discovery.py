@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx2
@@ -10,6 +11,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.issuer.conftest import House, house
+from vedette.client.gateway import front
+from vedette.client.held import Address
+from vedette.client.web import Web
 
 
 async def test_the_way_in_is_told_to_everybody(home: House) -> None:
@@ -23,6 +27,7 @@ async def test_the_way_in_is_told_to_everybody(home: House) -> None:
             }
         ],
         "postgres": {"host": "127.0.0.1", "port": home.app.ports["postgres"]},
+        "ssh": None,
     }  # fmt: skip
 
 
@@ -57,6 +62,18 @@ async def test_with_a_url_tokens_bear_it(tmp_path: Path) -> None:
         login = (await home.http.get("/api/v1/login")).json()
         assert said["issuer"] == login["gateway"] == home.app.tokens.issuer == "https://vedette.example.com"
         assert login["postgres"]["host"] == "vedette.example.com"
+
+
+async def test_where_ssh_is_and_its_keys_are_told_to_everybody(tmp_path: Path) -> None:
+    async with house(tmp_path, gateway={"listen": {"postgres": 0, "web": 0, "ssh": 0}}) as home:
+        said = (await home.http.get("/api/v1/login")).json()
+        assert home.app.ssh is not None
+        assert said["ssh"] == {
+            "host": "127.0.0.1", "port": home.app.ports["ssh"], "host_keys": [home.app.ssh.host_line],
+        }  # fmt: skip
+        seen = await asyncio.to_thread(front, Web(), home.url)
+        assert seen.ssh == Address("127.0.0.1", home.app.ports["ssh"])
+        assert seen.host_keys == (home.app.ssh.host_line,)
 
 
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")

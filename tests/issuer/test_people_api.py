@@ -277,3 +277,29 @@ async def test_an_admin_sets_their_own_password_by_the_current_one(home: House, 
         assert (refused.status_code, refused.json()["code"]) == (403, "password.wrong")
     assert (await admin.post("/people/anna/password", password=new)).status_code == 200
     assert (await admin.post("/people/root/password", password=new, current=PASSWORD)).status_code == 200
+
+
+async def test_people_see_and_revoke_the_keys_that_are_theirs(home: House, admin: Admin) -> None:
+    await home.person("anna")
+    await home.person("bert")
+    mine = (await admin.post("/keys", name="k1", subject="bot", owner="anna")).json()
+    named = (await admin.post("/keys", name="k2", subject="anna", kind="person")).json()
+    other = (await admin.post("/keys", name="k3", subject="bot", owner="bert")).json()
+    # A subject of the same name that is no person here is somebody else's.
+    await admin.post("/keys", name="k4", subject="anna", kind="service")
+    said = (await (client := Client(home)).redeem(await client.code())).json()
+    anna = {"Authorization": f"Bearer {said['access_token']}"}
+    seen = (await home.http.get("/api/v1/keys", headers=anna)).json()
+    assert {each["id"] for each in seen["items"]} == {mine["id"], named["id"]}
+
+    async def revoke(name: str, headers: dict[str, str]) -> int:
+        answer = await home.http.post(f"/api/v1/keys/{name}/revoke", json={}, headers=headers)
+        return answer.status_code
+
+    lent = (await home.token(**loan(said["access_token"]))).json()["access_token"]
+    assert await revoke(mine["id"], {"Authorization": f"Bearer {lent}"}) == 403
+    assert await revoke(other["id"], anna) == 404
+    assert await revoke(mine["id"], anna) == 200
+    assert await stands(home, mine["key"]) == "identity.revoked"
+    assert await stands(home, other["key"]) == ""
+    assert home.journal("key.revoked")[-1]["by"] == "vedette#anna"

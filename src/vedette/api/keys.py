@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.api import changes
-from vedette.api.access import Admin, Here, Owner, Reader, Visitor
+from vedette.api.access import Admin, Here, Owner, Visitor
 from vedette.api.context import Gateway
 from vedette.api.oauth_desk import counter
 from vedette.api.problems import ProblemError, forbidden, not_found
@@ -98,9 +98,9 @@ class Groups(BaseModel):
 
 
 @router.get("")
-async def list_keys(who: Reader, here: Here, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200) -> Keys:
-    """API keys."""
-    rows = await here.store.keys.all()
+async def list_keys(who: Owner, here: Here, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200) -> Keys:
+    """API keys (people: those in their name, and those that they own)."""
+    rows = [row for row in await here.store.keys.all() if who.reads or _own(here, who, row.record)]
     return Keys(items=[shown(row) for row in rows[:limit]], more=len(rows) > limit)
 
 
@@ -200,11 +200,14 @@ async def regroup_key(who: Admin, here: Here, key: str, groups: Groups) -> Key:
 
 
 @router.post("/{key}/revoke")
-async def revoke_key(who: Admin, here: Here, key: str, why: Why) -> Revoked:
-    """Make a key void from now on, by its prefix; its sessions end."""
+async def revoke_key(who: Owner, here: Here, key: str, why: Why) -> Revoked:
+    """Make a key void from now on, by its prefix (people: their own); its sessions end."""
     record = await here.store.keys.by_prefix(key)
-    if record is None:
+    own = record is not None and _own(here, who, record)
+    if record is None or not (own or who.reads):
         raise not_found("key")
+    if not (own or who.rules):
+        raise forbidden("this is for admins and for whoever owns it", "ask an admin")
     if record.revoked:
         raise _void()
     now, by = time.time(), who.principal.id
@@ -217,6 +220,14 @@ async def revoke_key(who: Admin, here: Here, key: str, why: Why) -> Revoked:
         raise _void()
     here.revocations.add(key)
     return said(Revoked(id=key), recorded=recorded)
+
+
+def _own(here: Gateway, who: Visitor, record: KeyRecord) -> bool:
+    """Whether the key is this person's: in their name, or theirs to answer for."""
+    if not who.owner or who.principal.issuer != here.tokens.issuer:
+        return False
+    name = who.principal.subject
+    return record.owner == name or (record.subject == name and record.kind is Kind.PERSON)
 
 
 async def _key(here: Gateway, key: str) -> Key:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from vedette.api.access import Here
 from vedette.api.context import Gateway
+from vedette.config import HostPort
 from vedette.config.identity import CLIENT
 from vedette.issuer.clients import SCOPES
 from vedette.issuer.metadata import ANY, address, metadata
@@ -33,17 +34,24 @@ class Listener(BaseModel):
     port: int
 
 
+class SshListener(Listener):
+    """*host_keys* are the gateway's own, as ``known_hosts`` has them after the name."""
+
+    host_keys: list[str]
+
+
 class Login(BaseModel):
-    """*gateway* is the issuer in its own tokens. *postgres* is null where that door is closed."""
+    """*gateway* is the issuer in its own tokens. *postgres* and *ssh* are null where that door is closed."""
 
     gateway: str
     issuers: list[LoginIssuer]
     postgres: Listener | None
+    ssh: SshListener | None
 
 
 @router.get("/login")
 async def show_login(here: Here) -> Login:
-    """Issuers that people and programs can sign in with, the built-in one last; and where PostgreSQL is."""
+    """Issuers to sign in with, the built-in one last; where PostgreSQL is, and SSH."""
     identity = here.settings.identity
     found = [
         LoginIssuer(
@@ -55,16 +63,21 @@ async def show_login(here: Here) -> Login:
     ]  # fmt: skip
     own = address(here.settings, here.ports)
     found.append(LoginIssuer(issuer=own, client_id=CLIENT, builtin=True, scopes=list(SCOPES), audience=None))
-    return Login(gateway=here.tokens.issuer, issuers=found, postgres=_postgres(here, own))
+    listen = here.settings.gateway.listen
+    postgres = _listener(here, own, "postgres", listen.postgres)
+    ssh = _listener(here, own, "ssh", listen.ssh)
+    return Login(
+        gateway=here.tokens.issuer, issuers=found, postgres=postgres,
+        ssh=None if ssh is None else SshListener(**ssh.model_dump(), host_keys=list(here.ssh_host_keys)),
+    )  # fmt: skip
 
 
-def _postgres(here: Gateway, own: str) -> Listener | None:
-    where = here.settings.gateway.listen.postgres
+def _listener(here: Gateway, own: str, name: str, where: HostPort | None) -> Listener | None:
     if where is None:
         return None
     named = here.settings.gateway.url is not None or where.host in ANY
     host = (urlsplit(own).hostname or "localhost") if named else where.host
-    return Listener(host=host, port=here.ports.get("postgres") or where.port)
+    return Listener(host=host, port=here.ports.get(name) or where.port)
 
 
 @well_known.get("/.well-known/openid-configuration")

@@ -60,13 +60,15 @@ def remove(name: Name, config: Config = None) -> None:
 
 
 @app.command()
-def rotate(config: Config = None) -> None:
+def rotate(config: Config = None, as_json: Json = False) -> None:
     """Seal everything anew that an old key sealed; nothing, where one of them does not open."""
     from vedette.folder import Folder
 
     settings = settings_at(config)
     seal = Folder(settings.gateway.data).seal(os.environ)
     count = _with_store(settings, lambda store: seal.rotate(store.sealed))
+    if as_json:
+        return screen.emit({"sealed": count, "key": seal.key_id})
     screen.say(f"sealed {count} anew under key {seal.key_id}")
 
 

@@ -27,11 +27,17 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What the gateway tells everybody: its name, who vouches for callers, where its listeners are."""
+    """
+    What the gateway tells everybody: its name, who vouches for callers, where its listeners are.
+
+    *host_keys* are those that its SSH listener shows.
+    """
 
     name: str
     providers: tuple[Provider, ...]
     postgres: Address | None
+    ssh: Address | None = None
+    host_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,11 @@ def front(web: Web, url: str) -> Front:
         _refuse_near(providers, url)
         where = said.get("postgres")
         postgres = _listener(where, url) if where else None
-        return Front(str(said["gateway"]), providers, postgres)
+        hosts = said.get("ssh") or {}
+        return Front(
+            str(said["gateway"]), providers, postgres, _listener(hosts, url) if hosts else None,
+            tuple(map(str, hosts.get("host_keys") or ())),
+        )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _strange() from None
 

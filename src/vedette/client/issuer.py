@@ -37,12 +37,13 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token endpoint gave. *expires* in Unix seconds."""
+    """What a token endpoint gave. *expires* in Unix seconds; *id* is the gateway's name for the token."""
 
     token: str = field(repr=False)
     expires: float
     refresh: str | None = field(default=None, repr=False)
     identity: str | None = field(default=None, repr=False)
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def read(said: Mapping[str, Any], party: Party, now: float | None = None) -> Gra
         expires=float(ends) if isinstance(ends, int | float) and ends < 10**11 else began + seconds,
         refresh=refresh if isinstance(refresh, str) and refresh else None,
         identity=identity if isinstance(identity, str) else None,
+        id=words(said["id"], 100) if isinstance(said.get("id"), str) else "",
     )
 
 

@@ -85,7 +85,7 @@ def by_exchange(gateway: Gateway, provider: Provider, own: Credential, wish: Wis
     def lend() -> Loan:
         there = discover(gateway.web, provider.issuer)
         grant = ask(gateway.web, there, party, exchange(own.token(), wish))
-        return Loan(grant.token, grant.expires)
+        return Loan(grant.token, grant.expires, grant.id)
 
     def take_back(loan: Loan) -> None:
         there = discover(gateway.web, provider.issuer)

@@ -1,6 +1,9 @@
 """OpenSSH by a certificate of the gateway's: a key of this user's, a certificate of minutes, a configuration.
 
-Sources: ssh_config(5) (``Match exec``, ``CertificateFile``), ssh-keygen(1).
+The gateway's host keys come with the certificate and are pinned: ssh asks nobody, and takes no other.
+
+Sources: ssh_config(5) (``Match exec``, ``CertificateFile``, ``HostKeyAlias``), sshd(8) for ``known_hosts``,
+ssh-keygen(1).
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ MARGIN_SECONDS = 60.0
 #: What ``ssh NAME.vedette`` ends in.
 SUFFIX = ".vedette"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}", re.ASCII)
+#: The gateway's name in a ``known_hosts`` of its own.
+ALIAS = "vedette"
+_HOST_KEY = re.compile(r"[a-z0-9@.-]{1,60} [A-Za-z0-9+/]{1,4000}={0,2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,11 @@ class Identity:
         return self.folder / "id_ed25519-cert.pub"
 
     @property
+    def known(self) -> Path:
+        """The gateway's host keys."""
+        return self.folder / "known_hosts"
+
+    @property
     def _ends(self) -> Path:
         return self.folder / "expires.json"
 
@@ -58,18 +69,29 @@ class Identity:
             said = gateway.post("/ssh/certificate", {"public_key": public.strip()})
             try:
                 text, ends = str(said["certificate"]), float(said["expires"])
+                keys = known_hosts(said["host_keys"])
             except (KeyError, TypeError, ValueError):
                 raise ClientError("client.answer", "the gateway's answer is no certificate") from None
+            places.write(self.known, keys)
             places.write(self.certificate, text.strip() + "\n")
             places.write(self._ends, json.dumps(ends))
             return True
 
     def _left(self, now: float) -> float:
-        if not self.certificate.exists():
+        if not self.certificate.exists() or not self.known.exists():
             return 0.0
         with contextlib.suppress(ValueError):
             return float(json.loads(places.read(self._ends) or "0")) - now
         return 0.0
+
+
+def known_hosts(keys: Sequence[object]) -> str:
+    """The text of a ``known_hosts`` with the gateway's *keys*. Raises ValueError for what is no key."""
+    # A type and what stands behind it; a comment is dropped, and so is whatever could begin another line.
+    found = [" ".join(str(key).split(" ")[:2]) for key in keys]
+    if not all(_HOST_KEY.fullmatch(key) for key in found):
+        raise ValueError("not host keys")
+    return "".join(f"{ALIAS} {key}\n" for key in found)
 
 
 def _make_key(path: Path) -> None:
@@ -86,7 +108,8 @@ def config(
     resources: Mapping[str, Address], identity: Identity, renew: Sequence[str], *, bare: bool = False
 ) -> str:
     """The text of an ssh_config. *renew* is the command that has a good certificate ready. With *bare*, a
-    resource is a host by its plain name, too. Host keys are checked as ssh does anywhere else.
+    resource is a host by its plain name, too. The gateway's host keys are those that came with the
+    certificate, and no others.
 
     Raises ClientError for a name that cannot stand there.
     """
@@ -101,6 +124,9 @@ def config(
         lines += [f"    HostName {where.host}", f"    Port {where.port}", f"    User {name}"]
         lines += [f"    IdentityFile {_quoted(str(identity.key))}"]
         lines += [f"    CertificateFile {_quoted(str(identity.certificate))}"]
+        lines += [f"    HostKeyAlias {ALIAS}", f"    UserKnownHostsFile {_quoted(str(identity.known))}"]
+        lines += ["    GlobalKnownHostsFile /dev/null", "    StrictHostKeyChecking yes"]
+        lines += ["    VerifyHostKeyDNS no", "    UpdateHostKeys no"]
         lines += ["    IdentitiesOnly yes", "    ForwardAgent no", "    ForwardX11 no"]
     return "\n".join(lines) + "\n"
 
