@@ -177,12 +177,11 @@ def test_a_value_printed_byte_by_byte_with_pauses_shows_no_more_than_its_beginni
 
 
 @settings(deadline=None)
-@given(TEXTS, st.lists(st.integers(0, 2000), max_size=8))
-def test_pauses_never_bring_out_a_whole_value(text, places):
-    out = slowly(cut(text, places))
+@given(st.lists(st.sampled_from(SLOW), max_size=8), st.lists(st.integers(0, 2000), max_size=8))
+def test_pauses_never_bring_out_a_whole_value(values, places):
+    out = slowly(cut(b"; ".join(values), places))
     for value in (CARD, MAIL, SSN, b"AKIAIOSFODNN7EXAMPLE", b"hunter2"):
-        if value not in masked([text]):
-            assert value not in out
+        assert value not in out
 
 
 def test_every_entity_says_how_it_begins():
