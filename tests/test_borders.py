@@ -24,6 +24,7 @@ PURE = ("model", "sql", "shell", "kubernetes", "policy", "masking", "protocols")
 EDGE = (
     "protocols.drive",
     "protocols.aside",
+    "protocols.masked",
     "protocols.live",
     "protocols.reception",
     "protocols.ssh.files",

@@ -91,7 +91,7 @@ class Hosts:
 
         return Backend(
             settings.resource, settings.login.user, connect, _keep(settings.record, self.key),
-            settings.max_sessions,
+            settings.max_sessions, self.key,
         )  # fmt: skip
 
     async def _account(self, settings: ResourceSettings, session: str, principal: Principal) -> Account:

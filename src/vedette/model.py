@@ -166,7 +166,8 @@ class MaskRule:
 
     Exactly one of *entities* (detector names, by content) and *columns*
     (globs on ``schema.table.column``) is non-empty. *keep* is how many
-    characters ``partial`` leaves.
+    characters ``partial`` leaves. What is no text is not shown where *binary* says so;
+    *files* is the largest file, in bytes, that is masked on its way out.
     """
 
     rule: str
@@ -174,6 +175,8 @@ class MaskRule:
     entities: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
     keep: int = 4
+    binary: Literal["refuse", "text"] = "refuse"
+    files: int = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)

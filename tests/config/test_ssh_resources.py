@@ -94,7 +94,10 @@ def test_another_key_is_another_place(tmp_path: Path) -> None:
         ({"login": "{user: deploy, key: secret}"}, "a secret is not written into the settings"),
         ({"login": "{user: deploy, key: {file: id}, certificate: c}"}, 'unknown key "certificate"'),
         ({"more": "    startup: {statement_timeout: 3}"}, "only databases have such settings"),
-        ({"rules": "      - mask: {entities: [email], as: redact}"}, "cannot be masked"),
+        (
+            {"rules": "      - mask: {columns: ['public.t.c'], as: redact}"},
+            "whose text has no columns to mask",
+        ),
     ],
     ids=str,
 )

@@ -20,6 +20,8 @@ from vedette.policy.rules.shell import Shelling
 from vedette.policy.spoken import PROTOCOLS
 from vedette.policy.strict import Node, near
 
+_BY_CONTENT = "say what to look for instead, for example entities: [email]"
+
 
 def check(policies: Sequence[Policy], nodes: Sequence[Node], resources: Sequence[Resource] | None) -> None:
     """Notes what is wrong at *nodes*, which are those of *policies*."""
@@ -53,7 +55,7 @@ def _meaning(rule: Rule) -> tuple[object, ...]:
     """What a rule says, apart from its name and its words."""
     if isinstance(rule, Masking):
         mask = rule.mask
-        return (Masking, mask.strategy, mask.entities, mask.columns, mask.keep)
+        return (Masking, mask.strategy, mask.entities, mask.columns, mask.keep, mask.binary, mask.files)
     if isinstance(rule, Limiting):
         return (Limiting, rule.limit.rows, rule.limit.bytes, rule.limit.per)
     if isinstance(rule, Lasting):
@@ -133,6 +135,12 @@ def _masks(policy: Policy, nodes: Sequence[Node]) -> None:
         if isinstance(rule, Masking) and blind:
             fix = "name other protocols in where"
             node.problem(f"results of {', '.join(blind)} cannot be masked", fix)
+    named = policy.where.protocols
+    if not named or any(PROTOCOLS[name].columns for name in named):
+        return
+    for rule, node in zip(policy.rules, nodes, strict=True):
+        if isinstance(rule, Masking) and rule.mask.columns:
+            node.problem(f"text has no columns: results of {', '.join(sorted(named))} hide none", _BY_CONTENT)
 
 
 def _terminals(policy: Policy, nodes: Sequence[Node]) -> None:
@@ -168,3 +176,13 @@ def _reaches(policy: Policy, node: Node, resources: Sequence[Resource]) -> None:
         if policy.masks and not PROTOCOLS[resource.protocol].masks:
             problem = f'"{resource.name}" speaks {resource.protocol}, whose results cannot be masked'
             node.problem(f'policy "{policy.name}": {problem}', "leave it out of where")
+    columns = any(mask.columns for mask in policy.masks)
+    plain = (
+        [] if policy.where.protocols else [each for each in reached if not PROTOCOLS[each.protocol].columns]
+    )
+    for resource in plain if columns else ():
+        problem = f'"{resource.name}" speaks {resource.protocol}, whose text has no columns to mask'
+        node.problem(
+            f'policy "{policy.name}": {problem}',
+            "give its mask of columns a policy with protocols: [postgres]",
+        )

@@ -12,7 +12,9 @@ from vedette.policy.strict import Node, near
 
 Strategy = Literal["redact", "partial", "hash", "null"]
 STRATEGIES: tuple[Strategy, ...] = ("redact", "partial", "hash", "null")
-KEYS = ("entities", "columns", "pack", "as", "keep")
+KEYS = ("entities", "columns", "pack", "as", "keep", "binary", "files")
+BINARY: tuple[Literal["refuse", "text"], ...] = ("refuse", "text")
+MAX_FILE_BYTES = 64 << 20
 # What `partial` may show of a column; of a value found by content it never shows more than four.
 MAX_KEEP, MAX_KEEP_FOUND = 8, 4
 
@@ -39,12 +41,20 @@ def decode(name: str, node: Node) -> Masking:
     if "keep" in fields and strategy != "partial":
         fields["keep"].problem(f"keep means nothing with as: {strategy}", "write as: partial, or remove keep")
     most = MAX_KEEP if "columns" in fields else MAX_KEEP_FOUND
+    for key in ("binary", "files"):
+        if key in fields and "columns" in fields:
+            fields[key].problem(f"{key} means nothing for columns", f"remove {key}")
+    binary: Literal["refuse", "text"] = "refuse"
+    if "binary" in fields:
+        binary = cast(Literal["refuse", "text"], fields["binary"].choice(BINARY, what="word"))
     mask = MaskRule(
         name,
         strategy,
         entities=_entities(fields),
         columns=_columns(fields["columns"]) if "columns" in fields else (),
         keep=fields["keep"].integer(1, most) if "keep" in fields else 4,
+        binary=binary,
+        files=fields["files"].size(1, MAX_FILE_BYTES) if "files" in fields else 16 << 20,
     )
     return Masking(name, mask)
 

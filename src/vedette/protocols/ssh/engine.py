@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncssh
 
@@ -40,6 +40,7 @@ class Backend:
     dial: Callable[[Lost, str, Principal], Awaitable[asyncssh.SSHClientConnection]]
     keep: Keep
     max_sessions: int = 1000
+    mask_key: bytes = field(default=b"", repr=False)
 
 
 class Engine:
@@ -158,7 +159,7 @@ class Engine:
             seat.activity = lambda: session.activity
             seat.end = session.close
             session.begin(
-                gate, policy, upstream, backend.login, shared.tapes,
+                gate, policy, upstream, backend.login, shared.tapes, backend.mask_key,
                 lambda outcome: self._came(name, outcome),
             )  # fmt: skip
             end = await session.over()
@@ -183,7 +184,7 @@ class Engine:
     def _came(self, session: str, outcome: Outcome) -> None:
         event = events.ActionOutcome(
             at=self._shared.clock(), session=session, action=outcome.action, status=outcome.status,  # type: ignore[arg-type]
-            bytes=outcome.bytes, tag=outcome.tag, duration=outcome.seconds,
+            bytes=outcome.bytes, tag=outcome.tag, duration=outcome.seconds, masks=dict(outcome.masks),
         )  # fmt: skip
         self._reception.came(event)
 

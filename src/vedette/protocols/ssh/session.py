@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import asyncssh
@@ -41,6 +41,8 @@ OVER = "vedette: the session is over"
 
 Environment = Mapping[str, str]
 SFTP = "sftp"
+#: What brings back text, or files that may hold some; anything else is bytes that nobody can mask.
+MASKABLE = frozenset({"exec", "shell", "subsystem", "sftp"})
 T = TypeVar("T")
 
 #: What is not let through, whatever policy says, and what to tell.
@@ -55,13 +57,18 @@ UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an action that passed: how it ended, in words, and what went to the caller, in bytes."""
+    """
+    What came of an action that passed: how it ended, in words, and what went to the caller, in bytes.
+
+    *masks* counts the values hidden in it, by entity.
+    """
 
     action: str
     status: str
     tag: str
     bytes: int
     seconds: float
+    masks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,7 @@ class Session:
         self._tapes: Tapes | None = None
         self._up: asyncssh.SSHClientConnection | None = None
         self._login = ""
+        self._mask_key = b""
         self._came: Callable[[Outcome], None] = lambda outcome: None
         self._sent = 0
         self._received = 0
@@ -130,11 +138,15 @@ class Session:
 
     def begin(
         self, gate: Gate, policy: Policy, upstream: asyncssh.SSHClientConnection, login: str, tapes: Tapes,
-        came: Callable[[Outcome], None],
+        mask_key: bytes, came: Callable[[Outcome], None],
     ) -> None:  # fmt: skip
-        """Both sides are logged in: what waits is judged from here on. *came* is told what came of it."""
+        """
+        Both sides are logged in: what waits is judged from here on. *came* is told what came of it.
+
+        *mask_key* is the secret of keyed masks.
+        """
         self._gate, self._up, self._login, self._came = gate, upstream, login, came
-        self._policy, self._tapes = policy, tapes
+        self._policy, self._tapes, self._mask_key = policy, tapes, mask_key
         for kind, text in self._early:
             self._record_refusal(kind, text)
         self._early.clear()
@@ -259,7 +271,9 @@ class Session:
     async def _tunnel(self, action: Action, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
         assert self._gate is not None  # noqa: S101
         assert self._up is not None  # noqa: S101
-        judged = self._gate.judge(action, _message(action.text), check=_check, told=lambda number, hold: None)
+        judged = self._gate.judge(
+            action, _message(action.text), check=_check(action), told=lambda number, hold: None
+        )
         ruled = judged if isinstance(judged, Ruled) else await self._reached(judged)
         if isinstance(ruled.verdict, Deny):
             said = words.refusal(ruled.verdict).decode().strip()
@@ -369,7 +383,10 @@ class Session:
         """The final word on *action*. Raises CancelledError where the caller goes away meanwhile."""
         assert self._gate is not None  # noqa: S101
         ruled = self._gate.judge(
-            action, message, check=_check, told=lambda number, hold: down.say(words.waiting(number, hold))
+            action,
+            message,
+            check=_check(action),
+            told=lambda number, hold: down.say(words.waiting(number, hold)),
         )
         if isinstance(ruled, Ruled):
             return ruled
@@ -393,6 +410,8 @@ class Session:
         meter = Meter(() if files else allow.limits, self._passed)
         reel = None if files else self._reel(passage)
         output = Output(down.write, meter, reel)
+        if allow.masks and not files:
+            output.mask(allow.masks, self._mask_key, terminal=passage.terminal is not None)
 
         def over(which: Up) -> None:
             self._over(which)
@@ -420,6 +439,7 @@ class Session:
             else:
                 down.join(up)
                 await ended
+                await output.finish()
             status, tag = _say_end(down, up, meter)
         except asyncssh.ChannelOpenError:
             self._over(up)
@@ -434,9 +454,11 @@ class Session:
             raise
         finally:
             self.busy -= busy
+            output.close()
             if reel is not None:
                 reel.close()
-            self._came(Outcome(passage.action, status, tag, output.shown, self._clock() - began))
+            hidden = dict(output.hidden.counts)
+            self._came(Outcome(passage.action, status, tag, output.shown, self._clock() - began, hidden))
 
     def _reel(self, passage: Passage) -> Reel:
         """Where what the channel shows is recorded."""
@@ -503,11 +525,20 @@ async def _while_there(down: Down, ruled: Awaitable[Ruled]) -> Ruled:
                 await asking
 
 
-def _check(allow: Allow) -> Deny | None:
-    if not allow.masks:
+def _check(action: Action) -> Callable[[Allow], Deny | None]:
+    """Whether what masks ask for can be done with what *action* brings back; else it is refused."""
+
+    def refused(allow: Allow) -> Deny | None:
+        if not allow.masks:
+            return None
+        hint = "ask for a policy without a mask here"
+        if action.kind not in MASKABLE:
+            return Deny("masking", f"what a {action.kind} carries cannot be masked", hint, "masking.refused")
+        if any(mask.columns for mask in allow.masks):
+            return Deny("masking", "text has no columns that could be masked", hint, "masking.refused")
         return None
-    hint = "ask for a policy without a mask here"
-    return Deny("masking", "what a command prints cannot be masked yet", hint, "masking.refused")
+
+    return refused
 
 
 def _asked_terminal(terminal: Terminal | None) -> dict[str, Any]:

@@ -265,11 +265,12 @@ class Up(asyncssh.SSHClientSession[bytes]):
         self.problem = ""
         self.code = "protocol.unreadable"
         self._over = False
-        self._cut = False
+        self._cut = self._held = self._full = False
         self._down = down
         self._ended = ended
         self._carried = carried
         self._output = output
+        output.broken, output.throttle = self._broke, self._throttled
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self.channel = chan
@@ -286,9 +287,18 @@ class Up(asyncssh.SSHClientSession[bytes]):
                 return
         self._carried(0, len(data))
         if not self._output.put(data, datatype):
-            if self._output.problem:
-                self.problem, self.code = self._output.problem, self._output.code
-            self.close()
+            self._broke()
+
+    def _broke(self) -> None:
+        """Nothing more can be shown."""
+        if self._output.problem:
+            self.problem, self.code = self._output.problem, self._output.code
+        self.close()
+
+    def _throttled(self, full: bool) -> None:
+        """The host sends faster than can be masked; or that is over."""
+        self._full = full
+        self._read()
 
     def eof_received(self) -> bool:
         # The caller hears of the end with the exit status; a half-closed channel must stay open.
@@ -343,15 +353,25 @@ class Up(asyncssh.SSHClientSession[bytes]):
     def cut(self) -> None:
         """Nothing more comes down. It is read on all the same, or its end would never be heard of."""
         self._cut = True
+        self._output.close()
         if self.channel is not None and not self._over:
             self.channel.resume_reading()
 
     def pause(self) -> None:
-        if self.channel is not None and not self._over and not self._cut:
-            self.channel.pause_reading()
+        self._held = True
+        self._read()
 
     def resume(self) -> None:
-        if self.channel is not None and not self._over:
+        self._held = False
+        self._read()
+
+    def _read(self) -> None:
+        """Read the host, or do not: as long as the caller or the mask cannot take more."""
+        if self.channel is None or self._over:
+            return
+        if (self._held or self._full) and not self._cut:
+            self.channel.pause_reading()
+        else:
             self.channel.resume_reading()
 
     def close(self) -> None:
