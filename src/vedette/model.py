@@ -129,7 +129,8 @@ class Action:
     conditions may ask about, by dialect: ``{"sql": {"unscoped": True, ...}}``.
     *state* is what the session carries that changes the meaning of *text*
     (role, search_path, database, ...), sorted by name. *reason* says, where a
-    touch is UNKNOWN, what could not be read.
+    touch is UNKNOWN, what could not be read. *preview* is for people who are asked
+    about it: what it would change, in the gateway's words. An approval is not bound to it.
     """
 
     protocol: str
@@ -140,6 +141,7 @@ class Action:
     facts: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: NOTHING)
     state: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+    preview: str = ""
 
     @property
     def effects(self) -> frozenset[Effect]:

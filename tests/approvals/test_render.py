@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.approvals.conftest import ASK, HOLD
 from vedette.approvals import describe
+from vedette.approvals.digest import digest
 from vedette.approvals.names import sayable
 from vedette.approvals.render import block, visible
 from vedette.model import Effect, Touch
@@ -29,7 +30,13 @@ async def test_effects_and_objects_come_first_and_the_text_last(office, park):
 
 
 async def test_nothing_an_agent_writes_looks_like_the_gateway_s_words(office, park):
-    rows = await shown(office, park, text=EVIL, parameters=(EVIL, None), state=(("application_name", EVIL),))
+    given = {
+        "text": EVIL,
+        "parameters": (EVIL, None),
+        "state": (("application_name", EVIL),),
+        "preview": EVIL,
+    }
+    rows = await shown(office, park, **given)
     for label, text in rows:
         assert label.isprintable()
         for line in text.split("\n"):
@@ -38,6 +45,13 @@ async def test_nothing_an_agent_writes_looks_like_the_gateway_s_words(office, pa
                 assert line.startswith("| ")
     printed = "\n".join(f"{label}: {text}" for label, text in rows)
     assert printed.count("\nStatus: ") == 1
+
+
+async def test_what_it_would_do_is_shown_and_binds_nothing(office, park):
+    rows = dict(await shown(office, park, preview="- 2\n+ 0"))
+    assert rows["What it would do, as the gateway found it"] == "| - 2\n| + 0"
+    assert "What it would do, as the gateway found it" not in dict(await shown(office, park))
+    assert digest(replace(ASK, action=replace(ASK.action, preview="another")), "p") == digest(ASK, "p")
 
 
 async def test_a_name_cannot_pass_for_a_list_of_names(office, park):

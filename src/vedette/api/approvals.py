@@ -57,7 +57,8 @@ class Decision(BaseModel):
 
 
 class Approval(BaseModel):
-    """One hold. *text* and *parameters* are the caller's own words; *expires* ends the present stage.
+    """One hold. *text* and *parameters* are the caller's own words, *preview* is what the gateway found
+    that it would do; *expires* ends the present stage.
 
     *yours* is whether whoever reads this may decide it now.
     """
@@ -84,6 +85,7 @@ class Approval(BaseModel):
     form: str
     text: str
     parameters: list[str | None]
+    preview: str
     state: dict[str, str]
     policy: str
     digest: str
@@ -181,7 +183,8 @@ def _shown(hold: HoldRow, who: Visitor) -> Approval:
         rule=hold.rule, reason=hold.reason, approvers=list(hold.approvers), count=hold.count,
         given=sum(each.approve for each in hold.decisions), mode=hold.mode, uses=hold.uses,
         uses_left=hold.uses_left, session=hold.session, form=hold.form, text=hold.text,
-        parameters=list(hold.parameters), state=dict(hold.state), policy=hold.policy, digest=hold.digest,
+        parameters=list(hold.parameters), preview=hold.preview, state=dict(hold.state),
+        policy=hold.policy, digest=hold.digest,
         decisions=[
             Decision(principal=each.principal, approve=each.approve, reason=each.reason, at=each.at)
             for each in hold.decisions

@@ -272,7 +272,7 @@ class Desk:
             rule=hold.rule, reason=hold.reason, approvers=tuple(sorted(hold.approvers)),
             count=max(1, hold.count), mode=mode, uses=hold.uses if mode == "ticket" else 1,
             uses_left=hold.uses if mode == "ticket" else 1, status="pending", digest=digest(ask, policy),
-            terms=terms(hold), policy=policy, worker=self._worker, boot=self._boot,
+            terms=terms(hold), policy=policy, worker=self._worker, boot=self._boot, preview=action.preview,
         )  # fmt: skip
 
     async def _redeem(self, ask: Ask, hold: Hold, policy: str) -> Allow | None:
@@ -375,5 +375,5 @@ def _opened(ask: Ask, row: HoldRow) -> events.HoldOpened:
         resource=row.resource, protocol=row.protocol, form=row.form, text=row.text, touches=touches,
         rule=row.rule, reason=row.reason, approvers=row.approvers, count=row.count, mode=row.mode,
         uses=row.uses, patience=row.patience, expires=row.expires, digest=row.digest, terms=row.terms,
-        policy=row.policy, parameters=row.parameters, state=row.state,
+        policy=row.policy, parameters=row.parameters, state=row.state, preview=row.preview,
     )  # fmt: skip

@@ -49,8 +49,8 @@ def block(text: str) -> str:
 def describe(hold: HoldRow) -> list[tuple[str, str]]:
     """A hold as (label, text), for any surface: what it would do first, what the caller wrote last.
 
-    Every text is printable. Only "Action" and the parameters, which come last, hold several
-    lines, each behind a bar. A surface with markup still has to escape it.
+    Every text is printable. Only what it would do, "Action" and the parameters, which come last,
+    hold several lines, each behind a bar. A surface with markup still has to escape it.
     """
     given = sum(one.approve for one in hold.decisions)
     rows = [
@@ -69,6 +69,7 @@ def describe(hold: HoldRow) -> list[tuple[str, str]]:
             (f"Decision by {visible(one.principal)}", _said(one.approve, one.reason))
             for one in hold.decisions
         ),
+        ("What it would do, as the gateway found it", block(hold.preview) if hold.preview else ""),
         (f"Action ({visible(hold.form)}), as the caller wrote it", block(hold.text)),
         *(
             (f"Parameter {number}", "NULL" if value is None else block(value))

@@ -48,7 +48,8 @@ class HoldRow:
     """One hold. Times are Unix seconds; *expires* ends the present stage (waiting, or being usable).
 
     *kind*, *groups*, *email*, *actor* and *owner* are the requester's; *touches* are (effect, object,
-    resolved, implied); *digest* is over the action, *terms* over what approval it needs.
+    resolved, implied); *digest* is over the action, *terms* over what approval it needs. *preview* is
+    what the action would change, as it was when people were asked.
     """
 
     id: str
@@ -83,6 +84,7 @@ class HoldRow:
     boot: str
     decisions: tuple[DecisionRow, ...] = ()
     owner: str = ""
+    preview: str = ""
 
     @property
     def effects(self) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ def _opened(body: Body, worker: str) -> HoldRow:
         rule=body["rule"], reason=body["reason"], approvers=tuple(body["approvers"]), count=body["count"],
         mode=cast(Mode, body["mode"]), uses=uses, uses_left=uses, status="pending", digest=body["digest"],
         terms=body["terms"], policy=body["policy"], worker=worker, boot="restored",
+        preview=body.get("preview", ""),
     )  # fmt: skip
 
 

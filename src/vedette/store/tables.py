@@ -126,6 +126,7 @@ holds = Table(
     Column("worker", Text, nullable=False),
     Column("boot", Text, nullable=False),
     Column("owner", Text, nullable=False, server_default=""),
+    Column("preview", Text, nullable=False, server_default=""),
     Index(None, "status", "created"),
     Index(None, "digest", "terms"),
 )  # fmt: skip

@@ -234,6 +234,7 @@ class HoldOpened(Event):
     policy: str
     parameters: tuple[str | None, ...] = ()
     state: tuple[tuple[str, str], ...] = ()
+    preview: str = ""
 
 
 class HoldDecided(Event):
