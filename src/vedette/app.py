@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from vedette import __version__
+from vedette.api.application import build
 from vedette.api.server import serve_api
 from vedette.api.setup import offer
 from vedette.approvals.desk import Desk
@@ -41,6 +42,7 @@ from vedette.protocols.reception import Shared
 from vedette.protocols.refusals import Refusals
 from vedette.recording.tape import Tapes
 from vedette.reloading import Reloading
+from vedette.signing_in import DeviceLogins
 from vedette.store.blocks import Blocklist
 from vedette.store.database import Store
 from vedette.store.follow import Follower
@@ -51,6 +53,8 @@ from vedette.trail import events
 from vedette.upkeep import IndexProcess, keep_journal, watch_sealed
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from vedette.hosts import SshPart
 
 log = logging.getLogger(__name__)
@@ -82,6 +86,7 @@ class App:
         self.tapes: Tapes
         self.databases: DatabasePart
         self.ssh: SshPart | None = None
+        self._site: FastAPI | None = None
         self.clusters: ClusterPart | None = None
         self.refusals = Refusals(time.monotonic)
         self.revocations: Revocations
@@ -212,7 +217,8 @@ class App:
         if "kubernetes" in listeners and self.clusters is not None:
             self._spawn(self.clusters.serve(listeners["kubernetes"]))
         if "web" in listeners:
-            self._closers.append(await serve_api(self, listeners["web"]))
+            self._site = build(self)
+            self._closers.append(await serve_api(self, listeners["web"], self._site))
         self.setup_link = await offer(self)
 
     async def stop(self, reason: str = "asked to") -> None:
@@ -274,6 +280,7 @@ class App:
             self._shared(), hosts.Hosts(logins, mask_key, self.ssh_hosts_authority), self.settings,
             self.identity,
             self.ssh_authority, self.folder.keys,
+            DeviceLogins(lambda: self.settings, self.ports, lambda: self._site),
         )  # fmt: skip
 
     # --- what others ask of a gateway -----------------------------------------------------------

@@ -23,6 +23,7 @@ from vedette.identity.ssh_hosts import BadAuthority, HostsAuthority, Minted
 from vedette.model import Principal
 from vedette.protocols.reception import Shared
 from vedette.protocols.ssh.accept import Door
+from vedette.protocols.ssh.devices import Devices
 from vedette.protocols.ssh.dial import Account, Target, UpstreamRefused, dial
 from vedette.protocols.ssh.engine import PROTOCOL, Backend, Engine, Lost
 from vedette.trail.judgements import Keep
@@ -35,7 +36,7 @@ class SshPart:
 
     def __init__(
         self, shared: Shared, hosts: Hosts, settings: Settings, identity: Identity, authority: SshAuthority,
-        keys: Path,
+        keys: Path, devices: Devices,
     ) -> None:  # fmt: skip
         """*keys* is the folder of the gateway's keys. Raises KeyFileError."""
         self._settings = settings
@@ -50,6 +51,7 @@ class SshPart:
             deadline=lambda: self._settings.gateway.limits.login_timeout,
             clock=shared.clock,
             moment=lambda: shared.live.moment,
+            devices=devices,
         )
 
     async def serve(self, listener: socket.socket) -> None:

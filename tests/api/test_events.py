@@ -13,13 +13,14 @@ import pytest
 
 from tests.api.conftest import Office
 from vedette.api import events
+from vedette.api.application import build
 from vedette.api.server import serve_api
 
 
 @pytest.fixture
 async def url(office: Office) -> AsyncIterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
-    stop = await serve_api(office, listener)
+    stop = await serve_api(office, listener, build(office))
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     await stop
 

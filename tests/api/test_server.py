@@ -12,6 +12,7 @@ import pytest
 
 from tests.api.conftest import Office
 from vedette.api import server
+from vedette.api.application import build
 from vedette.identity.certificates import CertificateFiles, generated_certificate
 
 
@@ -33,7 +34,7 @@ async def test_https_where_others_can_come(
     office.files = generated_certificate(tmp_path / "tls", now=time.time())
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    stop = await server.serve_api(office, listener)
+    stop = await server.serve_api(office, listener, build(office))
     try:
         trust = ssl.create_default_context(cafile=str(tmp_path / "tls" / "ca.pem"))
         async with httpx2.AsyncClient(verify=trust, trust_env=False) as client:
@@ -47,7 +48,7 @@ async def test_https_where_others_can_come(
 
 async def test_it_says_nothing_of_itself(office: Office) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    stop = await server.serve_api(office, listener)
+    stop = await server.serve_api(office, listener, build(office))
     try:
         async with httpx2.AsyncClient(trust_env=False) as client:
             answer = await client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/health")

@@ -84,7 +84,7 @@ async def test_a_token_at_the_prompt(stand: Stand) -> None:
         stand, client_factory=lambda: client, preferred_auth="keyboard-interactive"
     ) as connection:
         assert (await connection.run("echo in")).stdout == "in\n"
-    assert client.prompts == ["Vedette token: "]
+    assert client.prompts == ["Vedette token, or Enter to sign in with a browser: "]
 
 
 async def test_the_token_is_nowhere(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Coroutine, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from vedette.api.application import build
 from vedette.api.context import Gateway
 
 MAX_CONNECTIONS = 500
@@ -32,13 +31,13 @@ def loopback(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
-async def serve_api(gateway: Gateway, listener: socket.socket) -> Coroutine[None, None, None]:
+async def serve_api(gateway: Gateway, listener: socket.socket, site: FastAPI) -> Coroutine[None, None, None]:
     """
-    Serve *gateway*'s API on *listener*: plain http on loopback, https elsewhere.
+    Serve *site*, *gateway*'s API, on *listener*: plain http on loopback, https elsewhere.
 
     Returns once it answers; await what is returned to end it.
     """
-    server = Server(_config(build(gateway), gateway, listener))
+    server = Server(_config(site, gateway, listener))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         if running.done():

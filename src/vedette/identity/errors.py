@@ -18,6 +18,7 @@ CODES: Final = {
     "identity.bound": "it is bound to a key that the caller has not shown",
     "identity.certificate": "a client certificate that speaks for nobody here",
     "identity.key": "no such API key, or not its secret",
+    "identity.device": "nobody signed in by the code that was shown, or they said no",
     "identity.unavailable": "what is needed to check it cannot be reached",
 }
 

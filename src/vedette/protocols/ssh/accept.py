@@ -16,6 +16,7 @@ import asyncssh
 from vedette.identity.errors import IdentityError
 from vedette.model import Principal
 from vedette.protocols.ssh import algorithms
+from vedette.protocols.ssh.devices import DEVICE_SECONDS, Devices, Room, Waiting
 from vedette.protocols.ssh.words import line
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ MAX_PROOFS = 6
 MAX_OFFERS = 40
 KEEPALIVE_SECONDS = 30
 MAX_CLAIM_CHARACTERS = 200
+
+#: Name, instruction, language, and prompts with whether what is typed is shown (RFC 4256 section 3.2).
+Challenge = tuple[str, str, str, list[tuple[str, bool]]]
 
 _CLAIM = re.compile(r"(?:(?P<login>[^%\s]{1,64})%)?(?P<resource>[A-Za-z0-9][A-Za-z0-9._-]{0,62})", re.ASCII)
 
@@ -79,7 +83,8 @@ class Door:
     """
     What a listener offers. *moment* is remembered before evidence is checked (see Live.register).
 
-    *deadline* is in seconds, *clock* gives Unix time in seconds; *refused* puts a try on record.
+    *deadline* is in seconds, *clock* gives Unix time in seconds; *refused* puts a try on record. By
+    *devices*, people sign in with a browser that is elsewhere; *room* counts those who are at it.
     """
 
     identity: Identity
@@ -88,6 +93,8 @@ class Door:
     deadline: Callable[[], float]
     clock: Callable[[], float]
     moment: Callable[[], int]
+    devices: Devices | None = None
+    room: Room = field(default_factory=Room)
 
 
 def claimed(user: str) -> Claim | None:
@@ -106,6 +113,8 @@ class Doorman(asyncssh.SSHServer):
     def __init__(self, door: Door, rooms: Rooms, refused: Callable[[Refused], None]) -> None:
         self.login: asyncio.Future[Caller | None] = asyncio.get_running_loop().create_future()
         self.moment = 0
+        #: Gives the login so many seconds more, from now on.
+        self.patience: Callable[[float], None] = lambda seconds: None
         self.connection: Entrance | None = None
         self._door = door
         self._rooms = rooms
@@ -113,15 +122,24 @@ class Doorman(asyncssh.SSHServer):
         self._proven: Caller | None = None
         self._proofs = 0
         self._offers = 0
+        self._waiting: Waiting | None = None
+        self._sent_off = False
+        self._peer = ""
+        self._closing: asyncio.Task[None] | None = None
 
     # --- the connection ------------------------------------------------------------------------
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self.connection = conn if isinstance(conn, Entrance) else None
+        name = conn.get_extra_info("peername")
+        self._peer = str(name[0]) if isinstance(name, tuple) and name else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.login.done():
             self.login.set_result(None)
+        if self._waiting is not None:
+            self._closing = asyncio.create_task(self._close(self._waiting))
+            self._waiting = None
         self._rooms.lost(exc)
 
     def begin_auth(self, username: str) -> bool:
@@ -151,10 +169,63 @@ class Doorman(asyncssh.SSHServer):
     def get_kbdint_challenge(
         self, username: str, lang: str, submethods: str
     ) -> tuple[str, str, str, list[tuple[str, bool]]]:
-        return "", "", "", [("Vedette token: ", False)]
+        other = ", or Enter to sign in with a browser" if self._door.devices is not None else ""
+        return "", "", "", [(f"Vedette token{other}: ", False)]
 
-    async def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
-        return len(responses) == 1 and await self._by_token(username, responses[0], "keyboard-interactive")
+    async def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool | Challenge:
+        if self._waiting is not None:
+            return not responses and await self._by_device(username)
+        if len(responses) != 1:
+            return False
+        if not responses[0] and self._door.devices is not None and not self._sent_off:
+            return await self._send_off(username, self._door.devices)
+        return await self._by_token(username, responses[0], "keyboard-interactive")
+
+    async def _send_off(self, user: str, devices: Devices) -> bool | Challenge:
+        """Show a code and where to take it; once on one connection."""
+        self._sent_off = True
+        claim = self._begin(user)
+        if claim is None:
+            return False
+        if not self._door.room.enter(self._peer):
+            reason = "too many people are signing in like this; try later"
+            self._tell(Refused("login.crowded", reason, user, claim.resource))
+            return False
+        try:
+            waiting = await devices.begin(self._peer)
+        except BaseException as no:
+            self._door.room.leave(self._peer)
+            if isinstance(no, IdentityError):
+                return self._fail(user, claim, no)
+            raise
+        self._waiting = waiting
+        self.patience(DEVICE_SECONDS)
+        place = "".join(char for char in waiting.url if char.isprintable())
+        code = "".join(char for char in waiting.code if char.isprintable())
+        said = f"Open {place} in a browser, and compare the code there: {code}\n"
+        # Nothing is asked (RFC 4256 section 3.4): clients answer at once, and then wait for us.
+        return "", said, "", []
+
+    async def _by_device(self, user: str) -> bool:
+        """The person has been shown the code: wait for them."""
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None  # noqa: S101
+        claim = claimed(user)
+        try:
+            async with asyncio.timeout(DEVICE_SECONDS):
+                token = await waiting.finish()
+        except TimeoutError:
+            late = IdentityError("identity.device", "nobody used the code in time")
+            return claim is not None and self._fail(user, claim, late)
+        except IdentityError as no:
+            return claim is not None and self._fail(user, claim, no)
+        finally:
+            await self._close(waiting)
+        return await self._by_token(user, token, "device")
+
+    async def _close(self, waiting: Waiting) -> None:
+        self._door.room.leave(self._peer)
+        await waiting.close()
 
     async def validate_password(self, username: str, password: str) -> bool:
         return await self._by_token(username, password, "password")
@@ -330,6 +401,7 @@ def options(door: Door, doorman: Doorman) -> asyncssh.SSHServerConnectionOptions
         compression_algs=algorithms.COMPRESSIONS,
         signature_algs=algorithms.SIGNATURES,
         encoding=None,
-        login_timeout=door.deadline(),
+        # The engine keeps the time, and gives people who sign in elsewhere more of it.
+        login_timeout=door.deadline() + DEVICE_SECONDS,
         keepalive_interval=KEEPALIVE_SECONDS,
     )

@@ -91,7 +91,9 @@ class Engine:
             connection = Entrance(options(door, doorman), doorman)
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
             try:
-                async with asyncio.timeout(door.deadline()):
+                async with asyncio.timeout(door.deadline()) as limit:
+                    now = asyncio.get_running_loop().time
+                    doorman.patience = lambda seconds: limit.reschedule(now() + seconds)
                     caller = await doorman.login
             except TimeoutError:
                 self._refused(address, Refused("login.timeout", "the login took too long"))
