@@ -39,7 +39,7 @@ _NAMED = (b"name", b"value")
 
 
 class Contents:
-    """What content rules look for, ready to be looked for in whole documents. Not to be shared by threads."""
+    """What content rules look for, ready to be looked for in whole documents, by several threads at once."""
 
     __slots__ = ("_clean", "_scanner", "_sieve")
 
@@ -91,8 +91,8 @@ class Contents:
         if len(self._clean) + len(known) > _REMEMBERED:
             self._clean.clear()
         if len(known) <= _REMEMBERED:
-            self._clean.update(each for each in known if len(each) <= _SHORT)
-            self._clean -= found
+            # Never for a moment what may have something in it: others may be looking at the same time.
+            self._clean.update(each for each in known if len(each) <= _SHORT and each not in found)
         return found
 
     def _change(self, pieces: list[bytes], suspects: set[bytes], tally: Tally) -> bool:

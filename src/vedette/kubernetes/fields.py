@@ -22,6 +22,7 @@ from vedette.model import MaskRule
 
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 MAX_DEPTH = 128
+MAX_PATHS = 10_000
 # In base64, where no detector sees anything.
 _ENCODED = {"secrets": ("data",), "configmaps": ("binaryData",)}
 _KINDS = {"Secret": "secrets", "ConfigMap": "configmaps"}
@@ -127,14 +128,15 @@ class Fields:
     def _cover(self, path: str) -> MaskRule | None:
         if not self._rules:
             return None
-        if path not in self._covers:
-            if len(self._covers) > 10_000:
-                self._covers.clear()
+        try:
+            return self._covers[path]
+        except KeyError:
             covering = [rule for rule in self._rules if any(_covers(glob, path) for glob in rule.columns)]
-            self._covers[path] = max(
-                covering, key=lambda rule: (STRICTNESS[rule.strategy], -rule.keep), default=None
-            )
-        return self._covers[path]
+        best = max(covering, key=lambda rule: (STRICTNESS[rule.strategy], -rule.keep), default=None)
+        if len(self._covers) > MAX_PATHS:
+            self._covers.clear()
+        self._covers[path] = best
+        return best
 
     def _whole(self, value: Any, rule: MaskRule, path: str, tally: Tally) -> Any:
         """*value* hidden, whatever it is, and still of its type where clients would not read it otherwise."""
