@@ -14,6 +14,7 @@ from vedette.identity.keys import create
 from vedette.model import Kind
 from vedette.store.accounts import Account
 from vedette.store.blocks import Block
+from vedette.store.grants import Grant
 from vedette.store.people import Person
 
 READ = {"admin", "auditor", "operator"}
@@ -43,8 +44,14 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("GET", "/actions", None, READ),
     ("GET", "/actions/{action}", None, READ),
     ("GET", "/audit", None, READ),
+    ("GET", "/changes", None, READ),
+    ("GET", "/overview", None, ANYBODY),
+    ("GET", "/identities", None, ANYBODY),
+    ("GET", "/grants", None, READ),
+    ("POST", "/grants/{grant}/revoke", {}, RULE),
     ("GET", "/approvals", None, ANYBODY),
     ("GET", "/approvals/{hold}", None, READ | DBAS | {"approver", "owner", "agent"}),
+    ("GET", "/approvals/{hold}/similar", None, READ | DBAS | {"approver", "owner", "agent"}),
     ("POST", "/approvals/{hold}/approve", {}, DBAS),
     ("POST", "/approvals/{hold}/deny", {}, DBAS),
     ("GET", "/tokens", None, PERSONS),
@@ -99,11 +106,12 @@ async def test_who_gets_past_the_door(
         await office.store.keys.add(key)
         await office.store.people.add(Person(f"p-{who}", frozenset(), 1.0))
         await office.store.accounts.add(Account(f"a-{who}", Kind.AGENT, frozenset(), b"", 1.0, 1.0))
+        await office.store.grants.add(Grant(f"g-{who}", f"p-{who}", "vedette", "", 1.0, 2.0), None)
         block = Block("vedette#blocked", "vedette#ada", "", 1.0)
         await office.store.blocks.put(block)
         where = path.format(
             session="s-1", action="s-1.1", hold=hold, token=lent.id, key=key.prefix, person=f"p-{who}",
-            account=f"a-{who}",
+            account=f"a-{who}", grant=f"g-{who}",
         )  # fmt: skip
         answer = (
             await client.ask(who, method, where, json=body)

@@ -26,7 +26,11 @@ async def test_a_new_store_is_for_its_owner_only(tmp_path):
 
 async def test_the_migrations_make_the_tables(store):
     def differences(connection):
-        return compare_metadata(MigrationContext.configure(connection), metadata)
+        # FTS5's tables are no tables of ours; SQLite makes them of one.
+        ours = {
+            "include_name": lambda name, kind, _: kind != "table" or not name.startswith("actions_search")
+        }
+        return compare_metadata(MigrationContext.configure(connection, opts=ours), metadata)
 
     async with store.reading() as connection:
         assert await connection.run_sync(differences) == []

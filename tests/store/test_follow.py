@@ -15,6 +15,7 @@ from vedette.journal.errors import JournalDamaged
 from vedette.journal.segments import segments
 from vedette.model import Action, Allow, Ask, Deny, Effect, Hold, Kind, Principal, Resource, Touch
 from vedette.store import Store, follow
+from vedette.store.actions import Wanted
 from vedette.store.follow import Follower
 from vedette.store.restore import restore_holds
 from vedette.trail import events, judgements
@@ -95,7 +96,7 @@ async def test_it_does_not_matter_how_the_journal_is_cut(store, journal, tmp_pat
     await follower.catch_up()
     follower.close()
     assert await store.sessions.find() == await whole.sessions.find()
-    assert await store.actions.find() == await whole.actions.find()
+    assert (await store.actions.find()).rows == (await whole.actions.find()).rows
     await whole.close()
 
 
@@ -124,9 +125,9 @@ async def test_two_followers_index_nothing_twice(store, journal):
 async def test_the_index_can_be_made_anew(store, journal, following):
     session(journal)
     await following.catch_up()
-    before = await store.sessions.find(), await store.actions.find()
+    before = await store.sessions.find(), (await store.actions.find()).rows
     assert await following.rebuild() == journal.head[0]
-    assert (await store.sessions.find(), await store.actions.find()) == before
+    assert (await store.sessions.find(), (await store.actions.find()).rows) == before
 
 
 async def test_a_cursor_that_was_lost_indexes_nothing_twice(store, journal, following):
@@ -136,7 +137,7 @@ async def test_a_cursor_that_was_lost_indexes_nothing_twice(store, journal, foll
         await connection.exec_driver_sql("DELETE FROM follower")
     again = Follower(store, journal.folder)
     await again.catch_up()
-    assert len(await store.actions.find()) == 3
+    assert len((await store.actions.find()).rows) == 3
     again.close()
 
 
@@ -185,10 +186,10 @@ async def test_finding(store, journal, following):
     assert await find(principal="nobody") == []
     assert len(await find(resource="appdb", live=False)) == 2
     actions = store.actions.find
-    assert len(await actions(verdict="deny")) == 3
-    assert len(await actions(holding="people", before=1e9 + 1000)) == 3
-    assert await actions(holding="peopl_") == []
-    assert len(await actions(since=1e9 + 2000, limit=2)) == 2
+    assert len((await actions(Wanted(verdict="deny"))).rows) == 3
+    assert len((await actions(Wanted(holding="people", until=1e9 + 1000))).rows) == 3
+    assert (await actions(Wanted(holding="peopl_"))).rows == []
+    assert len((await actions(Wanted(since=1e9 + 2000), limit=2)).rows) == 2
 
 
 async def test_damage_stops_the_index_and_says_so(store, journal, following):

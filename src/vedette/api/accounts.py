@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from vedette.api import changes
 from vedette.api.access import Admin, Here, Reader
 from vedette.api.context import Gateway
+from vedette.api.export import FILES, Format, listed
 from vedette.api.keys import Groups
+from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
 from vedette.api.people import taken
 from vedette.api.problems import ProblemError, not_found
 from vedette.api.standing import void, void_keys
@@ -47,12 +50,6 @@ class NewAccount(Account):
     secret: str
 
 
-class Accounts(BaseModel):
-    """By name."""
-
-    items: list[Account]
-
-
 class Wish(BaseModel):
     """An account to be made; *owner* is a person of this gateway, or empty."""
 
@@ -64,10 +61,17 @@ class Wish(BaseModel):
     owner: str = Field(default="", max_length=63)
 
 
-@router.get("")
-async def list_accounts(who: Reader, here: Here) -> Accounts:
+@router.get("", response_model=Page[Account], responses=FILES)
+async def list_accounts(
+    who: Reader, here: Here, limit: Limit = MAX_LIMIT, cursor: Next = None, format: Format = "json"
+) -> Any:
     """Service accounts."""
-    return Accounts(items=[shown(row) for row in await here.store.accounts.all()])
+    rows = [shown(row) for row in await here.store.accounts.all()]
+
+    async def turn(cursor: str | None, limit: int) -> Page[Account]:
+        return cut(rows, lambda row: (row.name,), cursor, limit)
+
+    return await listed("accounts", format, Account, turn, cursor, limit)
 
 
 @router.post("", status_code=201)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from vedette import __version__
@@ -11,12 +13,14 @@ from vedette.api import (
     approvals,
     blocks,
     events,
+    grants,
     health,
     info,
     issuer_keys,
     keys,
     login,
     oauth,
+    overview,
     people,
     policy,
     problems,
@@ -30,8 +34,8 @@ from vedette.api.guard import Guard
 
 PREFIX = "/api/v1"
 NOUNS = (
-    login, info, resources, sessions, actions, approvals, tokens, keys, blocks, people, accounts,
-    issuer_keys, policy, events, ssh,
+    login, info, overview, resources, sessions, actions, approvals, tokens, keys, grants, blocks, people,
+    accounts, issuer_keys, policy, events, ssh,
 )  # fmt: skip
 
 
@@ -56,4 +60,12 @@ def build(gateway: Gateway) -> FastAPI:
     oauth.install(app)
     problems.install(app)
     app.add_middleware(Guard)
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            problems.document(describe())
+        return describe()
+
+    app.openapi = openapi  # type: ignore[method-assign]
     return app

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.api.access import Anybody, Here, Visitor
+from vedette.api.export import FILES, Format, listed
 from vedette.api.pages import Limit, Next, Page, page
 from vedette.api.problems import ProblemError, not_found
+from vedette.api.sessions import Name, Seconds
 from vedette.approvals.quorum import NotAllowed, check
 from vedette.model import Kind
-from vedette.store.holds import OPEN, HoldRow
+from vedette.store.holds import OPEN, HoldRow, Status
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 
-Which = Literal["pending", "open", "all"]
+Which = Literal["pending", "open", "all", "approved", "denied", "expired", "withdrawn", "used"]
+MAX_SIMILAR = 5
 STATUSES = {
     "approval.unknown": 404,
     "approval.over": 409,
@@ -113,24 +116,53 @@ def shown(who: Visitor) -> Callable[[HoldRow], Approval]:
     return lambda hold: _shown(hold, who)
 
 
-@router.get("")
+@router.get("", response_model=Page[Approval], responses=FILES)
 async def list_approvals(
     who: Anybody,
     here: Here,
     status: Annotated[Which, Query(description="open: pending, or approved and not used up")] = "pending",
+    principal: Name | None = None,
+    resource: Name | None = None,
+    rule: Name | None = None,
+    session: Name | None = None,
+    since: Seconds | None = None,
     limit: Limit = 50,
     cursor: Next = None,
-) -> Page[Approval]:
+    format: Format = "json",
+) -> Any:
     """Holds that you may decide or wait for (approvers, auditors and admins: all), newest first."""
-    statuses = {"pending": ("pending",), "open": OPEN, "all": None}[status]
+    statuses: tuple[Status, ...] | None = {"open": OPEN, "all": None}.get(status, (status,))  # type: ignore[arg-type]
 
     async def find(before: float | None, many: int) -> list[HoldRow]:
-        return await here.store.holds.find(statuses, before=before, limit=many)
+        return await here.store.holds.find(
+            statuses, before=before, principal=principal, resource=resource, rule=rule, session=session,
+            since=since, limit=many,
+        )  # fmt: skip
 
-    rows, after = await page(
-        find, lambda row: (row.created, row.id), cursor, limit, lambda row: sees(who, row)
+    async def turn(cursor: str | None, limit: int) -> Page[Approval]:
+        rows, after = await page(
+            find, lambda row: (row.created, row.id), cursor, limit, lambda row: sees(who, row)
+        )
+        return Page(items=list(map(shown(who), rows)), next=after)
+
+    return await listed("approvals", format, Approval, turn, cursor, limit)
+
+
+@router.get("/{hold}/similar")
+async def similar_approvals(who: Anybody, here: Here, hold: str) -> Page[Approval]:
+    """What people said before, newest first, where the same rule held the same shape of action there."""
+    row = await _seen(who, here, hold)
+    found = await here.store.holds.find(
+        ("approved", "denied", "used", "expired"), resource=row.resource, rule=row.rule, limit=200
     )
-    return Page(items=list(map(shown(who), rows)), next=after)
+    alike = [
+        each
+        for each in found
+        if each.id != row.id and each.decisions and each.objects == row.objects and sees(who, each)
+    ]
+    # The very same action by the same principal first, then the same principal, then anybody.
+    alike.sort(key=lambda each: (each.text != row.text, each.principal != row.principal, -each.created))
+    return Page(items=list(map(shown(who), alike[:MAX_SIMILAR])))
 
 
 @router.get("/{hold}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from vedette.api import changes
 from vedette.api.access import Admin, Here, Reader
 from vedette.api.context import Gateway
+from vedette.api.export import FILES, Format, listed
+from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
 from vedette.api.problems import ProblemError, not_found
 from vedette.folder import OPERATOR
 from vedette.store.blocks import Block as Row
@@ -39,12 +41,6 @@ class Block(BaseModel):
     until: float | None
 
 
-class Blocks(BaseModel):
-    """Newest first."""
-
-    items: list[Block]
-
-
 class Wish(BaseModel):
     """Whom to shut out, for how many *seconds* (null: for good), and why."""
 
@@ -60,10 +56,17 @@ class Unblocked(BaseModel):
     unblocked: bool = True
 
 
-@router.get("")
-async def list_blocks(who: Reader, here: Here) -> Blocks:
+@router.get("", response_model=Page[Block], responses=FILES)
+async def list_blocks(
+    who: Reader, here: Here, limit: Limit = MAX_LIMIT, cursor: Next = None, format: Format = "json"
+) -> Any:
     """Blocks in force."""
-    return Blocks(items=[Block.model_validate(each) for each in await here.store.blocks.all(time.time())])
+    rows = [Block.model_validate(each) for each in await here.store.blocks.all(time.time())]
+
+    async def turn(cursor: str | None, limit: int) -> Page[Block]:
+        return cut(rows, lambda row: (-row.created, row.id), cursor, limit)
+
+    return await listed("blocks", format, Block, turn, cursor, limit)
 
 
 @router.post("", status_code=201)

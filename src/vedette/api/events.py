@@ -22,7 +22,8 @@ from vedette.api.actions import wanted
 from vedette.api.approvals import sees, shown
 from vedette.api.context import Gateway
 from vedette.api.problems import ProblemError, forbidden
-from vedette.api.sessions import record
+from vedette.api.sessions import After, Name, record
+from vedette.api.sight import Sight
 from vedette.identity import IdentityError
 from vedette.journal.read import Tail
 from vedette.store.holds import Status
@@ -37,7 +38,7 @@ HEARTBEAT_SECONDS = 10.0
 #: How long a reader that fell behind has to take the last word.
 LAST_WORD_SECONDS = 2.0
 
-Topics = Annotated[list[Literal["approvals", "audit"]] | None, Query()]
+Topics = Annotated[list[Literal["approvals", "audit", "sessions", "actions"]] | None, Query(max_length=8)]
 
 
 @router.get("/events", response_class=Response)
@@ -45,14 +46,17 @@ async def stream_events(
     request: Request,
     here: Here,
     topics: Topics = None,
-    after: Annotated[int | None, Query(ge=0, description="audit: begin after this record")] = None,
-    kind: Annotated[list[str] | None, Query(description="audit: only these kinds")] = None,
+    after: Annotated[After | None, Query(description="records: begin after this one")] = None,
+    kind: Annotated[list[Name] | None, Query(max_length=50, description="audit: only these kinds")] = None,
+    session: Annotated[Name | None, Query(description="sessions, actions: only of this one")] = None,
 ) -> Response:
     """
-    ``text/event-stream`` of ``approval`` (a hold as it is now) and ``audit`` (a record) events.
+    ``text/event-stream`` of ``approval`` (a hold as it is now) and of the journal's records as ``audit``,
+    ``session`` (opened, refused, closed) and ``action`` (judged, held, its outcome) events.
 
-    Approvals begin with those that wait already. ``audit`` is for auditors and admins;
-    without *after* it begins now, and a reconnecting client's ``Last-Event-ID`` counts as *after*.
+    Approvals begin with those that wait already. ``audit`` is for auditors and admins, the rest shows
+    everybody what is theirs. Records begin now, or after *after*, for which a reconnecting client's
+    ``Last-Event-ID`` counts too.
     """
     who = await visitor(request, here)
     chosen: set[str] = set(topics or ["approvals"])
@@ -67,7 +71,7 @@ async def stream_events(
     if after is None and last.isdecimal() and len(last) < 19:
         after = int(last)
     start = here.journal.head[0] if after is None else after
-    return Stream(request, here, who, chosen, start, tuple(kind or ()))
+    return Stream(request, here, who, chosen, start, tuple(kind or ()), session or "")
 
 
 class Stream(Response):
@@ -83,12 +87,14 @@ class Stream(Response):
         topics: set[str],
         after: int,
         kinds: tuple[str, ...],
+        session: str,
     ) -> None:
         super().__init__()
         self._state = request.app.state
         self._token = bearer(request)
         self._here, self._who, self._topics, self._after, self._kinds = here, who, topics, after, kinds
         self._queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
+        self._sight = Sight(here, lambda: self._who, topics, session)
         self._why = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +117,7 @@ class Stream(Response):
         """All parts together; the first that ends, ends the others."""
         parts = [self._hang_up(receive), self._pass_on(send), self._stay_known()]
         parts += [self._approvals()] if "approvals" in self._topics else []
-        parts += [self._audit()] if "audit" in self._topics else []
+        parts += [self._records()] if self._topics - {"approvals"} else []
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -157,7 +163,7 @@ class Stream(Response):
                     self._put(frame("approval", shown(self._who)(hold).model_dump(mode="json")))
         self._end("gateway.stopped")
 
-    async def _audit(self) -> None:
+    async def _records(self) -> None:
         tail = Tail(self._here.journal.folder, self._after)
         try:
             async for body in self._entries(tail):
@@ -169,8 +175,9 @@ class Stream(Response):
         while True:
             entries = await asyncio.to_thread(tail.poll, MAX_QUEUED // 4)
             for entry in entries:
-                if wanted(entry, self._kinds):
-                    yield frame("audit", record(entry).model_dump(mode="json"), str(entry.seq))
+                told = "audit" if "audit" in self._topics and wanted(entry, self._kinds) else ""
+                for name in filter(None, (told, await self._sight.topic(entry))):
+                    yield frame(name, record(entry).model_dump(mode="json"), str(entry.seq))
             if not entries:
                 await asyncio.sleep(POLL_SECONDS)
             elif self._queue.qsize() > MAX_QUEUED // 2:

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 REQUEST_SECONDS = 30.0
 #: What a stream of events is exempt from: it has limits of its own.
 STREAMS = frozenset({"/api/v1/events"})
+#: A file of a whole list takes longer than a page of it.
+EXPORT_SECONDS = 900.0
+_EXPORTS = (b"format=jsonl", b"format=csv")
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -46,7 +49,7 @@ class Guard:
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
         answering = _Answering(send)
-        seconds = None if scope["path"] in STREAMS else self._seconds
+        seconds = self._limit(scope)
         try:
             _declared(scope)
             async with asyncio.timeout(seconds):
@@ -61,6 +64,12 @@ class Guard:
             log.error("a request failed in the gateway: %s", _kind(error))
             problem = ProblemError(500, "internal", "the gateway failed at this request", "see its log")
             await answering.problem(problem, scope, receive)
+
+    def _limit(self, scope: Scope) -> float | None:
+        if scope["path"] in STREAMS:
+            return None
+        export = scope["method"] == "GET" and any(each in scope["query_string"] for each in _EXPORTS)
+        return max(self._seconds, EXPORT_SECONDS) if export else self._seconds
 
 
 class _Answering:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from vedette.api import changes
 from vedette.api.access import Admin, Here, Owner, Visitor
 from vedette.api.context import Gateway
+from vedette.api.export import FILES, Format, listed
 from vedette.api.oauth_desk import counter
+from vedette.api.pages import Next, Page, cut
 from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.api.tokens import MAX_LISTED, Revoked, Why, reserved, said
 from vedette.identity import IdentityError
@@ -52,6 +54,7 @@ class Keys(BaseModel):
 
     items: list[Key]
     more: bool = False
+    next: str | None = None
 
 
 class NewKey(Key):
@@ -97,11 +100,27 @@ class Groups(BaseModel):
     groups: list[str] = Field(max_length=200)
 
 
-@router.get("")
-async def list_keys(who: Owner, here: Here, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200) -> Keys:
+@router.get("", response_model=Keys, responses=FILES)
+async def list_keys(
+    who: Owner,
+    here: Here,
+    subject: Annotated[str | None, Query(max_length=255)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200,
+    cursor: Next = None,
+    format: Format = "json",
+) -> Any:
     """API keys (people: those in their name, and those that they own)."""
-    rows = [row for row in await here.store.keys.all() if who.reads or _own(here, who, row.record)]
-    return Keys(items=[shown(row) for row in rows[:limit]], more=len(rows) > limit)
+    seen = [row for row in await here.store.keys.all() if who.reads or _own(here, who, row.record)]
+    rows = [shown(row) for row in seen]
+    rows = [row for row in rows if subject in (None, row.subject)]
+
+    async def turn(cursor: str | None, limit: int) -> Page[Key]:
+        return cut(rows, lambda row: (-float(row.created), row.id), cursor, limit)
+
+    found = await listed("keys", format, Key, turn, cursor, limit)
+    if isinstance(found, Page):
+        return Keys(items=found.items, next=found.next, more=found.next is not None)
+    return found
 
 
 @router.post("", status_code=201)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
@@ -48,13 +48,58 @@ class Cursor:
     def read(cls, text: str) -> Cursor:
         try:
             at, name, ties = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise _bad() from None
         if not (isinstance(at, float) and math.isfinite(at) and isinstance(name, str) and type(ties) is int):
             raise _bad()
         if not 0 < ties <= 100_000:
             raise _bad()
         return cls(at, name, ties)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a list that is sorted by *keys* goes on: after that row."""
+
+    keys: tuple[float | str, ...]
+
+    def write(self) -> str:
+        text = json.dumps(list(self.keys), separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode("ascii")
+
+    @classmethod
+    def read(cls, text: str, *kinds: type) -> Place:
+        """Raises ProblemError where *text* is not a place of rows whose keys are of these *kinds*."""
+        try:
+            keys = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, TypeError, RecursionError):
+            raise _bad() from None
+        if not isinstance(keys, list) or [type(key) for key in keys] != list(kinds):
+            raise _bad()
+        if not all(-(2**63) < key < 2**63 for key in keys if not isinstance(key, str)):
+            raise _bad()
+        return cls(tuple(keys))
+
+
+def cut(
+    items: Sequence[Item],
+    mark: Callable[[Item], tuple[float, str] | tuple[str]],
+    cursor: str | None,
+    limit: int,
+) -> Page[Item]:
+    """
+    One page of a list that is short enough to be held whole, sorted by *mark*.
+
+    Raises ProblemError for a cursor that is none.
+    """
+    ordered = sorted(((mark(item), item) for item in items), key=lambda pair: pair[0])
+    if cursor is not None and ordered:
+        kinds = [type(key) for key in ordered[0][0]]
+        after = Place.read(cursor, *kinds).keys
+        ordered = [pair for pair in ordered if pair[0] > after]
+    found = ordered[:limit]
+    more = len(ordered) > limit
+    return Page(items=[item for _, item in found], next=Place(found[-1][0]).write() if more else None)
 
 
 def _bad() -> ProblemError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from vedette.api import changes
 from vedette.api.access import Admin, Anybody, Here, Reader, Visitor
 from vedette.api.context import Gateway
+from vedette.api.export import FILES, Format, listed
 from vedette.api.keys import Groups
 from vedette.api.oauth_desk import counter
+from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
 from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.api.standing import void, void_keys
 from vedette.api.tokens import Why
@@ -40,12 +43,6 @@ class Person(BaseModel):
     disabled: float | None
 
 
-class People(BaseModel):
-    """By name."""
-
-    items: list[Person]
-
-
 class Wish(BaseModel):
     """Somebody new. Without a *password* they cannot sign in until one is set."""
 
@@ -66,10 +63,17 @@ class Password(BaseModel):
     current: str | None = Field(default=None, max_length=1024)
 
 
-@router.get("")
-async def list_people(who: Reader, here: Here) -> People:
+@router.get("", response_model=Page[Person], responses=FILES)
+async def list_people(
+    who: Reader, here: Here, limit: Limit = MAX_LIMIT, cursor: Next = None, format: Format = "json"
+) -> Any:
     """People who may sign in at the built-in issuer."""
-    return People(items=[shown(row) for row in await here.store.people.all()])
+    rows = [shown(row) for row in await here.store.people.all()]
+
+    async def turn(cursor: str | None, limit: int) -> Page[Person]:
+        return cut(rows, lambda row: (row.name,), cursor, limit)
+
+    return await listed("people", format, Person, turn, cursor, limit)
 
 
 @router.post("", status_code=201)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -50,6 +51,48 @@ def body(status: int, code: str, detail: str, fix: str = "", **more: object) -> 
     if fix:
         problem["fix"] = fix
     return problem | more
+
+
+#: The shape of every error, for the OpenAPI document.
+SCHEMA: dict[str, object] = {
+    "title": "Problem",
+    "description": "RFC 9457. *code* is stable; *detail* and *fix* are for people.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "fix": {"type": "string"},
+    },
+}
+_SAYS = {
+    400: "a cursor that is none of ours",
+    401: "no good token",
+    403: "not for you",
+    404: "not there, or not for you to see",
+    409: "over, taken, or not as it was",
+    413: "too large",
+    422: "the request does not fit",
+    429: "too often",
+    503: "the store or the journal does not answer; nothing was done",
+}
+
+
+def document(found: dict[str, Any]) -> None:
+    """Say in the OpenAPI document *found* how every operation fails."""
+    found.setdefault("components", {}).setdefault("schemas", {})["Problem"] = SCHEMA
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    failures = {str(status): {"description": says, "content": content} for status, says in _SAYS.items()}
+    for methods in found["paths"].values():
+        for operation in methods.values():
+            for status, failure in failures.items():
+                if status not in operation["responses"] or status == "422":
+                    operation["responses"][status] = failure
+    for unused in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(unused, None)
 
 
 def answer(problem: ProblemError) -> JSONResponse:

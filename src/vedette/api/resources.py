@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
@@ -9,6 +10,8 @@ from pydantic import BaseModel
 
 from vedette.api.access import Here, Own
 from vedette.api.context import Gateway
+from vedette.api.export import FILES, Format, listed
+from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
 from vedette.config import ResourceSettings
 from vedette.identity.keys import SCHEME
 from vedette.issuer.metadata import ANY, address
@@ -67,14 +70,10 @@ class Reachable(BaseModel):
     may: May
 
 
-class Resources(BaseModel):
-    """By name."""
-
-    items: list[Reachable]
-
-
-@router.get("")
-async def list_resources(who: Own, here: Here) -> Resources:
+@router.get("", response_model=Page[Reachable], responses=FILES)
+async def list_resources(
+    who: Own, here: Here, limit: Limit = MAX_LIMIT, cursor: Next = None, format: Format = "json"
+) -> Any:
     """What you may reach, and what you may do there."""
     policies, principal = here.settings.policies, who.principal
     found = []
@@ -82,7 +81,11 @@ async def list_resources(who: Own, here: Here) -> Resources:
         policy = policies.for_session(principal, resource.resource)
         if principal.reaches(name) and policy.policies:
             found.append(_shown(here, principal, resource, policy))
-    return Resources(items=found)
+
+    async def turn(cursor: str | None, limit: int) -> Page[Reachable]:
+        return cut(found, lambda row: (row.name,), cursor, limit)
+
+    return await listed("resources", format, Reachable, turn, cursor, limit)
 
 
 def _shown(

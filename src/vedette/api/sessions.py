@@ -12,9 +12,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.api.access import Admin, Here, Own, Owner, Visitor
+from vedette.api.export import FILES, Format, listed
 from vedette.api.pages import Limit, Next, Page, page
 from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.journal.read import Entry, read
+from vedette.model import Effect
+from vedette.store.actions import Wanted
+from vedette.store.search import Words
 from vedette.store.sessions import SessionRow
 from vedette.store.whose import Whose
 
@@ -22,6 +26,12 @@ router = APIRouter(prefix="/sessions", tags=["sessions"])
 
 MAX_RECORDS = 1000
 Name = Annotated[str, Query(max_length=300)]
+#: Words to look for: all of them; ``"..."`` holds some together, ``*`` ends a beginning.
+Looked = Annotated[str, Query(max_length=300)]
+#: A record's number.
+After = Annotated[int, Query(ge=0, lt=2**63)]
+#: Unix time. Dates that no calendar has are no dates.
+Seconds = Annotated[float, Query(ge=0, le=1e11, allow_inf_nan=False)]
 
 
 class Session(BaseModel):
@@ -94,28 +104,53 @@ class Killed(BaseModel):
     killed: bool
 
 
-@router.get("")
+@router.get("", response_model=Page[Session], responses=FILES)
 async def list_sessions(
     who: Own,
     here: Here,
+    q: Annotated[Looked | None, Query(description="sessions of an action that holds these words")] = None,
     principal: Name | None = None,
+    actor: Name | None = None,
     resource: Name | None = None,
+    protocol: Name | None = None,
+    run: Name | None = None,
+    effect: Effect | None = None,
+    object: Name | None = None,
     live: bool | None = None,
-    since: float | None = None,
+    denied: bool | None = None,
+    held: bool | None = None,
+    masked: bool | None = None,
+    since: Seconds | None = None,
+    until: Seconds | None = None,
     limit: Limit = 50,
     cursor: Next = None,
-) -> Page[Session]:
-    """Sessions, newest first. The index follows the journal by a second or so."""
+    format: Format = "json",
+) -> Any:
+    """
+    Sessions, newest first. The index follows the journal by a second or so.
+
+    With *q*, *effect* or *object*: the newest 500 that had such an action.
+    """
     whose = None if who.reads else Whose(who.principal, who.owner)
+    ids = None
+    if q is not None or effect is not None or object is not None:
+        wanted = Wanted(
+            words=words(q), effect=effect, object=object, principal=principal, resource=resource, since=since
+        )
+        ids = await here.store.actions.sessions(wanted)
 
     async def find(before: float | None, many: int) -> list[SessionRow]:
         return await here.store.sessions.find(
-            principal=principal, resource=resource, live=live, since=since, before=before, whose=whose,
-            limit=many,
+            principal=principal, actor=actor, resource=resource, protocol=protocol, run=run, live=live,
+            denied=denied, held=held, masked=masked, since=since, until=until, before=before, whose=whose,
+            ids=ids, limit=many,
         )  # fmt: skip
 
-    rows, after = await page(find, lambda row: (row.opened, row.id), cursor, limit)
-    return Page(items=[_shown(row, here) for row in rows], next=after)
+    async def turn(cursor: str | None, limit: int) -> Page[Session]:
+        rows, after = await page(find, lambda row: (row.opened, row.id), cursor, limit)
+        return Page(items=[_shown(row, here) for row in rows], next=after)
+
+    return await listed("sessions", format, Session, turn, cursor, limit)
 
 
 @router.get("/{session}")
@@ -124,18 +159,28 @@ async def show_session(who: Own, here: Here, session: str) -> Session:
     return _shown(await _known(here, session, who), here)
 
 
-@router.get("/{session}/records")
+@router.get("/{session}/records", response_model=Records, responses=FILES)
 async def session_records(
     who: Owner,
     here: Here,
     session: str,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: After = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_RECORDS)] = MAX_RECORDS,
-) -> Records:
+    format: Format = "json",
+) -> Any:
     """What the journal holds of a session, in order: enough to show and to replay it."""
     row = await _known(here, session, who)
     here.journal.flush()
-    return await asyncio.to_thread(_records, here.journal.folder, session, row.first_seq, after, limit)
+
+    async def turn(cursor: str | None, many: int) -> Page[Record]:
+        found = await asyncio.to_thread(
+            _records, here.journal.folder, session, row.first_seq, int(cursor or after), many
+        )
+        return Page(items=found.items, next=None if found.next is None else str(found.next))
+
+    if format == "json":
+        return await asyncio.to_thread(_records, here.journal.folder, session, row.first_seq, after, limit)
+    return await listed("records", format, Record, turn, None, limit)
 
 
 @router.post("/kill")
@@ -159,6 +204,16 @@ async def kill_session(who: Owner, here: Here, session: str, kill: Kill) -> Kill
         return Killed(session=session, killed=True)
     await _known(here, session, who)
     raise ProblemError(409, "session.over", f"the session {session[:100]} is not live")
+
+
+def words(text: str | None) -> Words | None:
+    """What to look for. Raises ProblemError where there is nothing in it that can be looked for."""
+    if text is None:
+        return None
+    try:
+        return Words.read(text)
+    except ValueError as error:
+        raise ProblemError(422, "request.invalid", str(error), "look for letters or digits") from None
 
 
 def _shown(row: SessionRow, here: Here) -> Session:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.api import changes
 from vedette.api.access import Admin, Here, Owner, Visitor
+from vedette.api.export import FILES, Format, listed
+from vedette.api.pages import Next, Page, page
 from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.api.standing import void
 from vedette.folder import OPERATOR
@@ -44,6 +46,7 @@ class Tokens(BaseModel):
 
     items: list[Token]
     more: bool = False
+    next: str | None = None
 
 
 class NewToken(Token):
@@ -88,18 +91,31 @@ def reserved(subject: str) -> ProblemError | None:
     return None
 
 
-@router.get("")
+@router.get("", response_model=Tokens, responses=FILES)
 async def list_tokens(
     who: Owner,
     here: Here,
     expired: Annotated[bool, Query(description="those that have expired, too")] = False,
+    subject: Annotated[str | None, Query(max_length=255)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 200,
-) -> Tokens:
+    cursor: Next = None,
+    format: Format = "json",
+) -> Any:
     """Issued tokens (people: their own, and those of their agents)."""
     whose = None if who.reads else Whose(who.principal, agents=True)
     now = None if expired else time.time()
-    rows = await here.store.tokens.find(now=now, whose=whose, limit=limit + 1)
-    return Tokens(items=[shown(row) for row in rows[:limit]], more=len(rows) > limit)
+
+    async def find(before: float | None, many: int) -> list[TokenRow]:
+        return await here.store.tokens.find(now=now, whose=whose, subject=subject, before=before, limit=many)
+
+    async def turn(cursor: str | None, limit: int) -> Page[Token]:
+        rows, after = await page(find, lambda row: (float(row.record.issued), row.record.id), cursor, limit)
+        return Page(items=[shown(row) for row in rows], next=after)
+
+    found = await listed("tokens", format, Token, turn, cursor, limit)
+    if isinstance(found, Page):
+        return Tokens(items=found.items, next=found.next, more=found.next is not None)
+    return found
 
 
 @router.post("", status_code=201)

@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class Database(Protocol):
-    """Two kinds of transaction; see ``Store``."""
+    """Two kinds of transaction, and what the database speaks; see ``Store``."""
 
+    @property
+    def dialect(self) -> str: ...
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
     def writing(self) -> AbstractAsyncContextManager[AsyncConnection]: ...

@@ -19,6 +19,7 @@ from sqlalchemy.util.concurrency import in_greenlet
 from vedette.store.accounts import Accounts
 from vedette.store.actions import Actions
 from vedette.store.blocks import Blocks
+from vedette.store.changes import Changes
 from vedette.store.errors import StoreError
 from vedette.store.follower import Cursors
 from vedette.store.grants import Grants
@@ -47,6 +48,7 @@ class Store:
         self._leaving: set[asyncio.Task[None]] = set()
         self.sessions = Sessions(self)
         self.actions = Actions(self)
+        self.changes = Changes(self)
         self.holds = Holds(self)
         self.tokens = IssuedTokens(self)
         self.keys = Keys(self)

@@ -36,6 +36,7 @@ PAUSE = 1.0
 
 _S = tables.sessions
 _A = tables.actions
+_C = tables.changes
 _OUTCOME = ("status", "rows", "bytes", "tag", "sqlstate", "masked", "duration")
 _COUNTS = ("actions", "denied", "held", "rows", "bytes", "masked")
 
@@ -109,7 +110,7 @@ class Follower:
 
     async def _forget(self) -> None:
         async with self._store.writing() as connection:
-            for table in (_A, _S, tables.follower):
+            for table in (_A, _S, _C, tables.follower):
                 await connection.execute(delete(table).where(table.c.worker == self._worker))
 
     async def _apply(self, was: int, to: int, pieces: list[Changes]) -> bool:
@@ -134,6 +135,8 @@ async def _write(connection: AsyncConnection, changes: Changes, dialect: str) ->
         await connection.execute(_fresh(_S, dialect), list(changes.sessions.values()))
     if changes.actions:
         await connection.execute(_fresh(_A, dialect), list(changes.actions.values()))
+    if changes.administered:
+        await connection.execute(_fresh(_C, dialect), changes.administered)
     if changes.outcomes:
         patch = update(_A).where(_A.c.id == bindparam("action"))
         await connection.execute(

@@ -60,6 +60,14 @@ class Grants:
             row = (await connection.execute(select(_G).where(_G.c.id == grant))).mappings().first()
         return None if row is None else Grant(**row)
 
+    async def find(self, *, person: str | None = None, limit: int = 1000) -> list[Grant]:
+        """At most *limit* sign-ins, newest first, those that are over among them."""
+        query = select(_G).order_by(_G.c.created.desc(), _G.c.id).limit(limit)
+        if person is not None:
+            query = query.where(_G.c.person == person)
+        async with self._database.reading() as connection:
+            return [Grant(**row) for row in (await connection.execute(query)).mappings()]
+
     async def of_refresh(self, digest: bytes) -> Grant | None:
         """The sign-in that a refresh token belongs to, used or not."""
         query = select(_G).join(_R, _R.c.grant == _G.c.id).where(_R.c.digest == digest)

@@ -139,12 +139,20 @@ class Holds:
             return await _get(connection, hold)
 
     async def find(
-        self, statuses: Iterable[Status] | None = None, *, before: float | None = None, limit: int = 1000
-    ) -> list[HoldRow]:
+        self, statuses: Iterable[Status] | None = None, *, before: float | None = None,
+        principal: str | None = None, resource: str | None = None, rule: str | None = None,
+        session: str | None = None, since: float | None = None, limit: int = 1000,
+    ) -> list[HoldRow]:  # fmt: skip
         """At most *limit* holds, newest first, of these *statuses*, created before *before*."""
         query = select(_T).order_by(_T.c.created.desc(), _T.c.id).limit(limit)
         if statuses is not None:
             query = query.where(_T.c.status.in_(tuple(statuses)))
+        named = {"principal": principal, "resource": resource, "rule": rule, "session": session}
+        for name, value in named.items():
+            if value is not None:
+                query = query.where(_T.c[name] == value)
+        if since is not None:
+            query = query.where(_T.c.created >= since)
         if before is not None:
             query = query.where(_T.c.created < before)
         async with self._database.reading() as connection:

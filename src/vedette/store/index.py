@@ -13,6 +13,15 @@ MAX_TEXT = 10_000
 
 Body = dict[str, Any]
 
+#: Records of what administers, which have an index of their own.
+ADMINISTERS = frozenset(
+    {
+        "config.changed", "policy.loaded", "policy.rejected", "token.issued", "token.revoked", "key.issued",
+        "key.revoked", "certificate.issued", "login.refused", "login.refusals", "gateway.started",
+        "gateway.stopped", "journal.recovered",
+    }
+)  # fmt: skip
+
 
 @dataclass(slots=True)
 class Tally:
@@ -41,6 +50,7 @@ class Changes:
     actions: dict[str, Body] = field(default_factory=dict)
     outcomes: list[Body] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
+    administered: list[Body] = field(default_factory=list)
 
     def tally(self, session: str, seq: int) -> Tally:
         found = self.tallies.get(session)
@@ -59,7 +69,20 @@ def runs(worker: str, entries: Iterable[Entry]) -> list[Changes]:
         read = _READERS.get(entry.kind)
         if read is not None:
             read(pieces[-1], entry.seq, entry.body)
+        if entry.kind in ADMINISTERS:
+            pieces[-1].administered.append(_administered(worker, entry))
     return pieces
+
+
+def _administered(worker: str, entry: Entry) -> Body:
+    """Who did what to which: as told, or as the kind of record says."""
+    body, noun = entry.body, entry.kind.partition(".")[0]
+    by = body.get("by") or body.get("claimed") or (body.get("who") or {}).get("principal", "")
+    return {
+        "worker": worker, "seq": entry.seq, "at": body.get("at", entry.time), "kind": entry.kind, "by": by,
+        "what": body.get("what", noun), "body": body,
+        "name": body.get("name") or body.get(noun) or body.get("version") or body.get("kept") or "",
+    }  # fmt: skip
 
 
 def _opened(changes: Changes, seq: int, body: Body) -> None:

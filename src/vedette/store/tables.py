@@ -64,7 +64,9 @@ sessions = Table(
 
 actions = Table(
     "actions", metadata,
-    Column("id", Text, primary_key=True),
+    # In the order they were indexed, which is the journal's; what the search finds rows by.
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
     Column("worker", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("session", Text, nullable=False),
@@ -90,8 +92,29 @@ actions = Table(
     Column("masked", BigInteger, nullable=False),
     Column("duration", Float, nullable=False),
     Index(None, "session", "seq"),
+    Index(None, "at", "verdict"),
+)  # fmt: skip
+
+# What administers: who may come in, what holds, when the gateway was up. The journal's records, indexed.
+changes = Table(
+    "changes", metadata,
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("worker", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("uq_changes_worker_seq", "worker", "seq", unique=True),
     Index(None, "at"),
 )  # fmt: skip
+
+# What is rare is found by an index of its own. The conditions stand in queries to the letter.
+HELD, MASKED, OBSERVED = text("approval != ''"), text("masked > 0"), text("observed != ''")
+for _name, _rare in (("held", HELD), ("masked", MASKED), ("observed", OBSERVED)):
+    Index(f"ix_actions_{_name}", actions.c.at, sqlite_where=_rare, postgresql_where=_rare)
 
 holds = Table(
     "holds", metadata,

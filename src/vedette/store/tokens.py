@@ -57,10 +57,15 @@ class IssuedTokens:
         return rows[0] if rows else None
 
     async def find(
-        self, *, now: float | None = None, whose: Whose | None = None, limit: int = 1000
-    ) -> list[TokenRow]:
+        self, *, now: float | None = None, whose: Whose | None = None, subject: str | None = None,
+        before: float | None = None, limit: int = 1000,
+    ) -> list[TokenRow]:  # fmt: skip
         """At most *limit* tokens, newest first; with *now*, only those that have not expired by then."""
         wanted = true() if now is None else _T.c.expires > now
+        if subject is not None:
+            wanted &= _T.c.subject == subject
+        if before is not None:
+            wanted &= _T.c.issued < before
         if whose is not None:
             wanted &= whose.by_subject(_T.c.issuer, _T.c.subject, _T.c.actor, _T.c.owner)
         return await self._select(wanted, limit)

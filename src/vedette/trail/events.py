@@ -388,9 +388,9 @@ class ConfigChanged(Event):
 
     *by* is the principal's id (``file`` where the configuration file was changed under the gateway,
     ``folder`` where a credential was sealed in its folder), *what* the noun (``token``, ``key``,
-    ``block``, ``person``, ``account``, ``delegation``, ``credential``, ``signing-key``; of the file
-    ``policy``, ``resource``, ``issuer``, ``gateway``), *name* which one. *before* None: it was not
-    there; *after* None: it is gone. Only what differs need be given. Secrets, verifiers and tokens
+    ``block``, ``person``, ``account``, ``delegation``, ``credential``, ``signing-key``, ``sign-in``;
+    of the file ``policy``, ``resource``, ``issuer``, ``gateway``), *name* which one. *before* None: it was
+    not there; *after* None: it is gone. Only what differs need be given. Secrets, verifiers and tokens
     never stand here.
     """
 
