@@ -156,3 +156,41 @@ def test_what_is_recorded_cannot_begin_an_event_of_its_own() -> None:
     text = events.frame("audit", {"text": "x\n\nevent: approval\ndata: {}\r\n\u2028"})
     assert text.count(b"\n") == 3
     assert b"\r" not in text
+
+
+async def test_sessions_and_actions_as_they_happen(office: Office, url: str) -> None:
+    async with asking(office, url, "auditor", "?topics=sessions&topics=actions") as response:
+        stream = Listening(response)
+        await office.session("s-1")
+        told = [await stream.event() for _ in range(4)]
+        assert [kind for kind, _ in told] == ["session", "action", "action", "session"]
+        assert [data["kind"] for _, data in told][::3] == ["session.opened", "session.closed"]
+
+
+async def test_of_one_session_with_what_people_say(office: Office, url: str) -> None:
+    async with asking(office, url, "auditor", "?topics=actions&session=s-2&after=0") as response:
+        await office.session("s-1")
+        hold, waiting = await office.ask(session="s-2")
+        await office.desk.decide(hold, (await office.identity.by_token(office.token("dba"))), True)
+        await waiting
+        stream = Listening(response)
+        told = [(await stream.event())[1]["kind"] for _ in range(3)]
+        assert told == ["hold.opened", "hold.decided", "hold.used"]
+
+
+async def test_people_hear_of_their_own_agents_only(office: Office, url: str) -> None:
+    query = "?topics=sessions&topics=actions&after=0"
+    async with asking(office, url, "owner", query) as response:
+        await office.session("s-1")
+        await office.session("s-2", actor="olaf")
+        stream = Listening(response)
+        told = [(await stream.event())[1]["body"]["session"] for _ in range(4)]
+        assert told == ["s-2"] * 4
+
+
+async def test_what_came_before_the_stream_is_known_by_the_index(office: Office, url: str) -> None:
+    await office.session("s-2", actor="olaf")
+    after = office.journal.head[0] - 1
+    async with asking(office, url, "owner", f"?topics=sessions&after={after}") as response:
+        kind, data = await Listening(response).event()
+        assert (kind, data["kind"]) == ("session", "session.closed")

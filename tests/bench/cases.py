@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.bench import accounting, load, logins
+from tests.bench import accounting, load, logins, search
 from tests.bench.figures import Figure
 from tests.bench.sides import Bench, Side
 from tests.testbed.processes import ChildFailed
@@ -226,6 +226,11 @@ def neighbours(bench: Bench, size: Size) -> list[Figure]:
     return figures
 
 
+def search_actions(bench: Bench, size: Size) -> list[Figure]:
+    """Lists and search of the API over as many recorded actions as *size* has rows."""
+    return search.searches(size.rows)
+
+
 def _beside(bench: Bench, size: Size, side: Side, busy: Busy) -> float:
     """Milliseconds: p99 of one client's statements while the other session is busy on the same side."""
     other = busy(side)
@@ -253,4 +258,5 @@ CASES: dict[str, Case] = {
     "idle": idle_sessions,
     "slow": slow_reader,
     "neighbours": neighbours,
+    "search": search_actions,
 }

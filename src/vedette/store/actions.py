@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from typing import cast as cast_type
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Integer,
     Select,
@@ -14,7 +14,6 @@ from sqlalchemy import (
     cast,
     func,
     literal,
-    literal_column,
     or_,
     select,
     text,
@@ -211,7 +210,8 @@ class Actions:
 
 def _as_it_stands(condition: str) -> ColumnElement[bool]:
     """SQLite uses a partial index only where the query repeats its condition, without parameters."""
-    return literal_column(f"({condition})", Boolean)
+    # Text, not a column: of a column SQLAlchemy would ask whether it is 1.
+    return cast_type("ColumnElement[bool]", text(condition))
 
 
 def _page(rows: list[ActionRow], limit: int) -> Found:
