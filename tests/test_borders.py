@@ -30,6 +30,7 @@ EDGE = (
     "protocols.ssh.files",
     "protocols.kubernetes.connection",
     "protocols.kubernetes.exchange",
+    "protocols.kubernetes.rehearsal",
     "protocols.kubernetes.streams",
     *(f"protocols.*.{name}" for name in ("engine", "accept", "dial", "wire", "session", "catalogue")),
 )

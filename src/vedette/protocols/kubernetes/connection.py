@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vedette.identity.errors import IdentityError
@@ -22,6 +22,7 @@ from vedette.protocols.kubernetes.contents import Opening
 from vedette.protocols.kubernetes.dial import UpstreamRefused
 from vedette.protocols.kubernetes.exchange import Broken, Exchange
 from vedette.protocols.kubernetes.judging import Asking
+from vedette.protocols.kubernetes.rehearsal import rehearse
 from vedette.protocols.kubernetes.session import Outcome, Session
 from vedette.protocols.kubernetes.streams import Switching
 from vedette.protocols.lifetime import Ending
@@ -233,8 +234,11 @@ class Connection:
         if deny is not None:
             session.gate.refuse(asking.action, asking.message, deny)
             return await self._deny(asking, deny)
+        action = asking.action
+        if asking.asked.writes and session.asks(action):
+            action = replace(action, preview=await rehearse(session, self._wire, asking))
         ruled = await session.judge(
-            asking.action,
+            action,
             asking.message,
             check=lambda allow: judging.check(asking, allow, key),
             told=lambda number, hold: told.append(answers.waited(number, hold)),

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from vedette import gate
 from vedette.gate import Gate, Ruled
-from vedette.model import Action, Allow, Deny, Hold, Principal, Recorded, Resource, Shell
+from vedette.model import Action, Allow, Ask, Deny, Hold, Principal, Recorded, Resource, Shell
 from vedette.protocols.http.wire import Wire
 from vedette.protocols.kubernetes.dial import Shown, Target
 from vedette.protocols.kubernetes.judging import Asking, is_shell
@@ -104,6 +104,11 @@ class Session:
         reason = "each line of a shell here has to be judged, which cannot be done inside a cluster yet"
         hint = f"give the command: kubectl exec {asking.asked.name} -- COMMAND"
         return Deny(shell.rule, reason, hint, "kubernetes.shell")
+
+    def asks(self, action: Action) -> bool:
+        """Whether people would be asked about *action*."""
+        ask = Ask(self.gate.principal, self.gate.resource, action, self.gate.session)
+        return isinstance(self._policy.decide(ask).verdict, Hold)
 
     async def judge(
         self, action: Action, message: bytes, check: Callable[[Allow], Deny | None],
