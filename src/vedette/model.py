@@ -53,6 +53,8 @@ class Principal:
     *actor* is on whose behalf, where the token says so. *resources* are the only
     ones that what it shows is good for, None for any that policy permits. *owner* is
     the id of the person who answers for the key or account, empty where there is none.
+    *actor_groups* are groups of the actor's that did not come along, *actor_email* is its address:
+    what binds those binds this principal as well, and what permits them permits it nothing.
     """
 
     subject: str
@@ -65,6 +67,8 @@ class Principal:
     expires: float | None = None
     resources: frozenset[str] | None = None
     owner: str = ""
+    actor_groups: frozenset[str] = frozenset()
+    actor_email: str | None = None
 
     @property
     def id(self) -> str:

@@ -33,6 +33,7 @@ NOW = 1_800_000_000.0
 AGENT = Principal(
     "agent-7", Kind.AGENT, frozenset({"ai-agents", "büro"}), "https://login.example.com", "a@example.com",
     "person-1", "jti-1", NOW + 3600, frozenset({"appdb", "bastion"}), "https://login.example.com#person-1",
+    frozenset({"staff"}), "p@example.com",
 )  # fmt: skip
 KEYGEN = shutil.which("ssh-keygen")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.issuer.conftest import House, house
 from tests.issuer.signing_in import Client, back, sign_in
@@ -182,3 +185,20 @@ async def test_a_token_revoked_while_it_lends_has_lent_nothing(home: House) -> N
 async def test_only_people_lend(home: House) -> None:
     answer = await home.token(**loan(own(home, "ci", Kind.SERVICE)))
     assert answer.json()["error"] == "invalid_request"
+
+
+async def test_what_is_not_lent_goes_along_to_bind(home: House) -> None:
+    """Groups left out and the lender's address: rules on them must hold for the loan, over SSH as well."""
+    await home.person("anna", ["analysts", "contractors"])
+    said = (await home.token(**loan(own(home), groups="analysts"))).json()
+    found = await home.app.identity.by_token(said["access_token"])
+    assert (found.groups, found.actor_groups) == ({"analysts"}, {"staff", "contractors"})
+    assert (found.email, found.actor_email) == (None, "anna@example.com")
+    key = Ed25519PrivateKey.generate().public_key()
+    line = key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    now = time.time()
+    made = home.app.ssh_authority.issue(found, line, now=now)
+    again = home.app.ssh_authority.principal(base64.b64decode(made.text.split()[1]), now)
+    assert again == found
+    whole = (await home.token(**loan(own(home)))).json()["access_token"]
+    assert (await home.app.identity.by_token(whole)).actor_groups == {"contractors"}

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from vedette.api.context import Gateway, gateway
 from vedette.api.oauth_form import refused
 from vedette.api.standing import void
-from vedette.identity.tokens import Issued
+from vedette.identity.tokens import Issued, Lender
 from vedette.issuer.backoff import network
 from vedette.issuer.desk import IssuerDesk
 from vedette.issuer.errors import Refusal
@@ -103,6 +103,7 @@ class Counter:
         self, subject: str, kind: Kind, groups: Iterable[str], *, ttl: float, by: str, note: str, owner: str,
         client: str, actor: str | None = None, email: str | None = None, scope: str = "", grant: str = "",
         resources: Iterable[str] | None = None, parent: str = "", behind: str = "",
+        lender: Lender | None = None,
     ) -> Issued:  # fmt: skip
         """
         A gateway token, on record before it is given out. Look again afterwards whether *owner* still stands.
@@ -116,7 +117,7 @@ class Counter:
         try:
             issued = self.here.tokens.issue(
                 subject, kind, groups, ttl, actor, now=now, email=email, resources=resources, client=client,
-                scope=scope, owner=owner, grant=grant, parent=parent, behind=behind,
+                scope=scope, owner=owner, grant=grant, parent=parent, behind=behind, lender=lender,
             )  # fmt: skip
         except ValueError as error:
             raise Refusal("invalid_request", "oauth.request", str(error)) from None

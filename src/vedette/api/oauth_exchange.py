@@ -15,6 +15,7 @@ from vedette.api.oauth_desk import Counter
 from vedette.api.oauth_form import Answer, Form, answer, credentials, seconds
 from vedette.identity import IdentityError
 from vedette.identity.keys import SCHEME
+from vedette.identity.tokens import Lender
 from vedette.issuer.clients import client
 from vedette.issuer.errors import Refusal
 from vedette.issuer.lending import MOST_SECONDS, USUAL_SECONDS, Wish, lend, named
@@ -61,6 +62,7 @@ async def exchange(at: Counter, request: Request, sent: Form) -> Answer:
         loan.agent, Kind.AGENT, loan.groups, ttl=loan.ttl, by=lender.id, note="lent", owner=lender.id,
         client=name, actor=whose, resources=loan.resources, grant=proof.record.grant if proof else "",
         parent=lender.credential if lender.issuer == here.tokens.issuer else "",
+        lender=await _whole(at, lender),
     )  # fmt: skip
     record = issued.record
     here.journal.record(
@@ -79,6 +81,15 @@ async def exchange(at: Counter, request: Request, sent: Form) -> Answer:
         subject=record.subject, actor=whose, groups=sorted(record.groups),
         resources=None if record.resources is None else sorted(record.resources),
     )  # fmt: skip
+
+
+async def _whole(at: Counter, lender: Principal) -> Lender:
+    """The lender by what it shows and by what is known of it here: what it does not lend binds as well."""
+    local = lender.issuer == at.here.tokens.issuer
+    person = await at.here.store.people.get(lender.subject) if local else None
+    if person is None:
+        return Lender(lender.groups, lender.email)
+    return Lender(lender.groups | person.groups, lender.email or person.email)
 
 
 async def _client(at: Counter, request: Request, sent: Form) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vedette.identity import claims as claim
@@ -49,6 +49,23 @@ class TokenRecord:
     owner: str = ""
     grant: str = ""
     parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """More of the person on whose behalf a token acts: all *groups* that it is in, and its address."""
+
+    groups: frozenset[str] = frozenset()
+    email: str | None = None
+
+    def claims(self, name: str, lent: frozenset[str]) -> dict[str, object]:
+        """What ``act`` holds: of the groups, those that are not *lent* anyway."""
+        found: dict[str, object] = {"sub": name}
+        if left := sorted(self.groups - lent):
+            found["groups"] = left
+        if self.email is not None:
+            found["email"] = self.email
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +117,7 @@ class Tokens:
         grant: str = "",
         parent: str = "",
         behind: str = "",
+        lender: Lender | None = None,
     ) -> Issued:
         """A token for *subject* that lives *ttl* seconds from *now* (Unix seconds).
 
@@ -107,7 +125,8 @@ class Tokens:
         principal's actor. *resources* are all that the token is good for. *client* and
         *scope* become ``client_id`` and ``scope`` (RFC 9068); *owner*, *grant* and *parent*
         stay in the record. *behind* is the id of the person who answers for an account: it
-        goes into ``owner`` and comes back as the principal's.
+        goes into ``owner`` and comes back as the principal's. *lender* is more
+        of the actor, which goes into ``act`` as well, so that what binds it still does.
 
         Raises:
             ValueError: a name is not printable, the ttl out of bounds, the token too long.
@@ -138,6 +157,8 @@ class Tokens:
         body = self._body(record)
         if behind:
             body["owner"] = behind
+        if actor is not None and lender is not None:
+            body["act"] = lender.claims(actor, record.groups)
         try:
             _principal(body, self.issuer, float(record.expires))
         except IdentityError as error:
@@ -218,17 +239,21 @@ def _principal(claims: claim.Claims, issuer: str, expires: float) -> Principal:
         raise malformed("the token's kind is not one of agent, person, service")
     if not isinstance(claims.get("groups"), list):
         raise malformed("the token's groups are not a list")
+    actor, act = claim.actor(claims), claims.get("act")
+    act = act if isinstance(act, Mapping) else {}
     return Principal(
         subject=claim.name(claims.get("sub"), "the token's sub"),
         kind=Kind(kind),
         groups=claim.names(claims.get("groups"), "the token's groups"),
         issuer=issuer,
         email=claim.optional_name(claims.get("email"), "the token's email"),
-        actor=claim.actor(claims),
+        actor=actor,
         credential=claim.name(claims.get("jti"), "the token's jti"),
         expires=expires,
         resources=_resources(claims),
         owner=claim.optional_name(claims.get("owner"), "the token's owner") or "",
+        actor_groups=claim.names(act.get("groups"), "the token's act.groups"),
+        actor_email=claim.optional_name(act.get("email"), "the token's act.email"),
     )
 
 

@@ -72,12 +72,14 @@ class Condition:
 
     *paths* are what it reads, such as ``("action", "sql", "unscoped")``;
     *of_action* those of the action, without the leading word. *reads_text*:
-    it looks at more of the action than touches and facts.
+    it looks at more of the action than touches and facts. *lent*: it is asked of whom the
+    caller acts for, in place of the caller.
     """
 
     source: str
     paths: tuple[Path, ...]
     program: Any = field(compare=False, repr=False)
+    lent: bool = False
     of_action: tuple[Path, ...] = field(init=False, compare=False, repr=False)
     reads_text: bool = field(init=False, compare=False, repr=False)
 
@@ -86,6 +88,10 @@ class Condition:
         settled = SETTLED | DIALECTS.keys()
         object.__setattr__(self, "of_action", of_action)
         object.__setattr__(self, "reads_text", any(not path or path[0] not in settled for path in of_action))
+
+    @property
+    def reads_principal(self) -> bool:
+        return any(path[0] == "principal" for path in self.paths)
 
     def match(self, values: Mapping[str, object]) -> Match:
         """Over *values* by root name. Anything but a plain true or false is MAYBE."""

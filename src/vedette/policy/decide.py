@@ -76,6 +76,13 @@ class Policy:
         return replace(self, rules=tuple(rules))
 
     @property
+    def lent(self) -> Policy:
+        """What it denies and holds by conditions on the principal, asked of whom the caller acts for."""
+        judging = (rule for rule in self.rules if isinstance(rule, DenyRule | HoldRule))
+        rules = (replace(rule, matcher=matcher) for rule in judging if (matcher := rule.matcher.lent))
+        return replace(self, rules=tuple(rules))
+
+    @property
     def shells(self) -> tuple[Shelling, ...]:
         return tuple(rule for rule in self.rules if isinstance(rule, Shelling))
 
@@ -109,22 +116,23 @@ class Policies:
         What applies to this principal on this resource; made once per session.
 
         Where it acts for a person, what forbids, holds, masks or bounds that person's sessions counts as
-        well: lending does not shed it. What permits the person something permits the agent nothing.
+        well, by conditions on the person too: lending does not shed it. What permits the person something
+        permits the agent nothing.
         """
         applying = tuple(policy for policy in self.policies if policy.applies(principal, resource))
         lenders = lenders_of(principal) if applying else ()
         bound = tuple(
-            policy
-            for policy in self.policies
-            if policy not in applying and any(policy.applies(lender, resource) for lender in lenders)
+            policy for policy in self.policies if any(policy.applies(lender, resource) for lender in lenders)
         )
         # No policy has an empty name.
         names = (*(policy.name for policy in applying), "", *(policy.name for policy in bound))
         applied = self._applied.get(names)
         if applied is None:
-            restricting = tuple(policy for each in bound if (policy := each.restricting).rules)
+            more = [each.restricting for each in bound if each not in applying]
+            more += [each.lent for each in bound]
+            restricting = tuple(policy for policy in more if policy.rules)
             applied = self._applied[names] = Applied((*applying, *restricting))
-        return SessionPolicy(self.hash, principal, resource, applied)
+        return SessionPolicy(self.hash, principal, resource, applied, lenders)
 
     def on(self, resource: Resource) -> tuple[Policy, ...]:
         """The policies that apply to somebody on *resource*."""
@@ -172,6 +180,7 @@ class SessionPolicy:
     __slots__ = (
         "_applied",
         "_decisions",
+        "_lenders",
         "_memory",
         "_terminals",
         "_values",
@@ -180,12 +189,16 @@ class SessionPolicy:
         "resource",
     )
 
-    def __init__(self, version: str, principal: Principal, resource: Resource, applied: Applied) -> None:
+    def __init__(
+        self, version: str, principal: Principal, resource: Resource, applied: Applied,
+        lenders: tuple[Principal, ...] = (),
+    ) -> None:  # fmt: skip
         self.hash = version
         self.principal = principal
         self.resource = resource
         self._applied = applied
         self._values = {"principal": of_principal(principal), "resource": of_resource(resource)}
+        self._lenders = tuple({"principal": of_principal(each)} for each in lenders)
         self._memory: Memory = {}
         self._terminals = resource.protocol in PROTOCOLS and PROTOCOLS[resource.protocol].terminals
         self._decisions: dict[str, Decision] = {}
@@ -255,7 +268,7 @@ class SessionPolicy:
             raise ValueError("the ask is of another principal than the session")
         if ask.resource is not self.resource and ask.resource != self.resource:
             raise ValueError("the ask is for another resource than the session")
-        return View(ask, self._values, self._memory)
+        return View(ask, self._values, self._memory, self._lenders)
 
     def _verdict(self, view: View) -> Verdict:
         applied = self._applied

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from vedette.model import Action, Ask, Effect, Touch
@@ -53,15 +53,19 @@ class Blind:
 class View:
     """One ask as the rules of a session look at it: what they ask twice is worked out once.
 
-    *session* are the values of principal and resource; *memory* keeps, for the
-    session, what conditions said of which facts.
+    *session* are the values of principal and resource, *lenders* the same for each whom the
+    principal may act for; *memory* keeps, for the session, what conditions said of which facts.
     """
 
-    __slots__ = ("_memory", "_seen", "_session", "action")
+    __slots__ = ("_lenders", "_memory", "_seen", "_session", "action")
 
-    def __init__(self, ask: Ask, session: Mapping[str, object], memory: Memory) -> None:
+    def __init__(
+        self, ask: Ask, session: Mapping[str, object], memory: Memory,
+        lenders: Sequence[Mapping[str, object]] = (),
+    ) -> None:  # fmt: skip
         self.action = ask.action
         self._session = session
+        self._lenders = lenders
         self._memory = memory
         self._seen: dict[int, Match] = {}
 
@@ -79,19 +83,25 @@ class View:
 
     def _evaluate(self, condition: Condition) -> Match:
         if condition.reads_text:
-            return condition.match(self._values(condition.of_action))
+            return self._ask(condition)
         # Without the text, a condition is a function of the few facts it names; principal and resource are
         # the session's. So its answers are remembered by those facts.
-        key = (condition.source, *[_fact(self.action, path) for path in condition.of_action])
+        key = (condition.source, condition.lent, *[_fact(self.action, path) for path in condition.of_action])
         try:
             found = self._memory.get(key)
         except TypeError:  # a fact that is no value, such as a mapping
-            return condition.match(self._values(condition.of_action))
+            return self._ask(condition)
         if found is None:
             if len(self._memory) >= MAX_REMEMBERED:
                 self._memory.clear()
-            found = self._memory[key] = condition.match(self._values(condition.of_action))
+            found = self._memory[key] = self._ask(condition)
         return found
+
+    def _ask(self, condition: Condition) -> Match:
+        values = self._values(condition.of_action)
+        if not condition.lent:
+            return condition.match(values)
+        return max((condition.match({**values, **each}) for each in self._lenders), default=Match.MAYBE)
 
     def _values(self, paths: Sequence[tuple[str, ...]]) -> dict[str, object]:
         """Principal, resource, and of the action no more than stands at *paths*."""
@@ -183,6 +193,19 @@ class Matcher:
         if touch.resolved and kind != "file":
             return Match.NO
         return Match.MAYBE if objects.could_match(touch.object) else Match.NO
+
+    @property
+    def lent(self) -> Matcher | None:
+        """The same with its conditions asked of whom the caller acts for; None where that changes nothing."""
+        conditions = [part.condition for part in self.parts if part.condition is not None]
+        if not any(condition.reads_principal for condition in conditions):
+            return None
+        return self._lent
+
+    @property
+    def _lent(self) -> Matcher:
+        condition = self.condition and replace(self.condition, lent=True)
+        return replace(self, condition=condition, packed=tuple(part._lent for part in self.packed))
 
     @property
     def parts(self) -> tuple[Matcher, ...]:

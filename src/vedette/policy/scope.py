@@ -47,12 +47,16 @@ def lenders_of(principal: Principal) -> tuple[Principal, ...]:
     """
     Whom *principal* may be acting for, as policies see people: none, or one for each reading of its actor.
 
-    A bare actor was named by the principal's own issuer; ``issuer#subject`` is of another. Its groups are
-    those that came along, no others are known.
+    A bare actor was named by the principal's own issuer; ``issuer#subject`` is of another. Of its groups
+    those are known that came along, and those that the token says stayed behind.
     """
     if principal.actor is None:
         return ()
-    bare = replace(principal, subject=principal.actor, kind=Kind.PERSON, actor=None)
+    groups = principal.groups | principal.actor_groups
+    email = principal.actor_email or principal.email
+    bare = replace(
+        principal, subject=principal.actor, kind=Kind.PERSON, groups=groups, email=email, actor=None
+    )
     issuer, mark, subject = principal.actor.partition("#")
     return (bare, replace(bare, subject=subject, issuer=issuer)) if mark else (bare,)
 
