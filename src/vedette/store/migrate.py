@@ -10,8 +10,8 @@ from vedette.store.connect import Database
 from vedette.store.errors import StoreError
 
 #: The newest migration; a test compares it with the files.
-HEAD = "0006"
-KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", "0006"})
+HEAD = "0007"
+KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007"})
 
 _FOLDER = Path(__file__).parent / "migrations"
 
