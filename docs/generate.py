@@ -119,7 +119,7 @@ recorded actions a page of a list or a search takes well under 300 ms (`make ben
 `GET /api/v1/events` is a stream of server-sent events: `approval` (a hold as it now is, beginning with
 those that wait), `session` and `action` (records of the journal of sessions that are yours to see, with
 their number as id), `audit` (any record, for auditors and admins), and `end` with a code, after which the
-stream is over: `events.slow` (you did not read fast enough), `identity.expired` or `identity.revoked` (your token), `access.denied`, `gateway.stopped`. A comment every ten seconds keeps the
+stream is over: `events.slow` (you did not read fast enough), `identity.expired`, `identity.revoked` or `identity.blocked` (your token, or you; within a second), `access.denied`, `gateway.stopped`. A comment every ten seconds keeps the
 connection known to be alive.
 
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.api.conftest import Office
 from vedette.api import events
 from vedette.api.application import build
 from vedette.api.server import serve_api
+from vedette.store.blocks import Block
 
 
 @pytest.fixture
@@ -96,15 +98,20 @@ async def test_who_may_not_listen(office: Office, url: str) -> None:
         assert (await client.get(f"{url}/api/v1/events")).status_code == 401
 
 
-async def test_a_revoked_token_ends_the_stream(
-    office: Office, url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["revoked", "blocked"])
+async def test_who_is_shut_out_hears_no_more(
+    office: Office, url: str, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.01)
+    """Long before the next sign of life."""
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 3600.0)
     async with asking(office, url, "auditor", "?topics=audit") as response:
         stream = Listening(response)
         principal = await office.identity.by_token(response.request.headers["authorization"].split()[1])
-        office.revocations.add(principal.credential)
-        assert await stream.event() == ("end", {"code": "identity.revoked"})
+        if how == "revoked":
+            office.revocations.add(principal.credential)
+        else:
+            office.blocks.add(Block(principal.id, "vedette#ada", "stolen", time.time()))
+        assert await stream.event() == ("end", {"code": f"identity.{how}"})
 
 
 async def test_a_reader_that_does_not_read_is_told_and_let_go(

@@ -33,8 +33,10 @@ router = APIRouter(tags=["events"])
 MAX_STREAMS = 64
 MAX_QUEUED = 500
 POLL_SECONDS = 0.25
-#: A comment this often keeps the connection known to be alive, and the token is proven anew.
+#: A comment this often keeps the connection known to be alive.
 HEARTBEAT_SECONDS = 10.0
+#: The reader is proven anew this often: whoever is shut out or loses a group hears nothing a second later.
+KNOWN_SECONDS = 0.5
 #: How long a reader that fell behind has to take the last word.
 LAST_WORD_SECONDS = 2.0
 
@@ -140,9 +142,12 @@ class Stream(Response):
 
     async def _stay_known(self) -> None:
         """What a token no longer gives ends here too."""
+        beat = 0.0
         while True:
-            self._put(b": still here\n\n")
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            if time.monotonic() >= beat:
+                beat = time.monotonic() + HEARTBEAT_SECONDS
+                self._put(b": still here\n\n")
+            await asyncio.sleep(KNOWN_SECONDS)
             try:
                 principal = await self._here.identity.by_token(self._token)
             except IdentityError as error:
