@@ -76,7 +76,12 @@ async def test_each_ends_in_its_code_on_record_and_gives_nothing_away(tmp_path, 
 def test_every_code_is_met_but_those_that_no_token_by_itself_can_cause():
     met = {f"identity.{code}" for _, code, _ in BAD}
 
-    assert CODES.keys() - met == {"identity.unavailable", "identity.certificate", "identity.blocked"}
+    assert CODES.keys() - met == {
+        "identity.unavailable",
+        "identity.certificate",
+        "identity.blocked",
+        "identity.missing",
+    }
 
 
 async def test_a_sentence_is_one_of_a_few_and_never_made_from_what_was_shown(tmp_path):

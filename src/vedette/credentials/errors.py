@@ -9,6 +9,7 @@ CODES: Final = {
     "credential.missing": "the place the setting names holds nothing",
     "credential.unreadable": "the place is there but must not or cannot be read",
     "credential.malformed": "what was found cannot be a secret of the kind asked for",
+    "credential.plugin": "a credential plug-in does not give a credential",
     "credential.seal": "a sealed credential does not open with the keys at hand",
     "credential.source": "the setting names a source that does not exist or is not set up",
 }

@@ -19,6 +19,7 @@ CODES: Final = {
     "identity.certificate": "a client certificate that speaks for nobody here",
     "identity.key": "no such API key, or not its secret",
     "identity.device": "nobody signed in by the code that was shown, or they said no",
+    "identity.missing": "nothing was shown",
     "identity.unavailable": "what is needed to check it cannot be reached",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vedette.identity.errors import IdentityError
+from vedette.identity.errors import IdentityError, malformed
 from vedette.identity.tls import verified_chain
 from vedette.model import Principal
 from vedette.protocols.http.heads import Request
@@ -61,7 +61,7 @@ def bearer(request: Request) -> str | None:
         return None
     scheme, _, token = said.partition(" ")
     if scheme.lower() != "bearer" or not token or token != token.strip():
-        raise IdentityError("identity.scheme", "a bearer token is needed; other schemes are not taken")
+        raise malformed("a bearer token is needed; other schemes are not taken")
     return token
 
 

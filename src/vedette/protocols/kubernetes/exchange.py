@@ -160,9 +160,7 @@ class Exchange:
                     raise Broken("upstream.lost", "the cluster ended the connection") from None
             except Malformed as bad:
                 session.drop()
-                raise Broken(
-                    "upstream.protocol", f"the cluster's answer cannot be read: {bad.reason}"
-                ) from None
+                raise _unreadable(bad) from None
 
     async def _answer(self, wire: Wire) -> Response:
         patience = None if self.asking.asked.follows or self.asking.asked.streams else ANSWER_SECONDS
@@ -236,14 +234,14 @@ class Exchange:
         self.status, self.carried = found.status, len(shown)
         framing = None if found.status in (204, 304) else Framing(len(shown))
         kept = tuple(each for each in fields.downwards(found.fields) if each[0] != "etag")
+        self.begun = True
         self.down.write(self.answer(found.status, kept, framing) + shown)
         await self.down.drained()
         if not found.keep_alive or wire.buffer:
             self.session.drop()
 
     def answer(self, status: int, kept: Fields, framing: Framing | None) -> bytes:
-        """The head for the caller; from here on the answer has begun."""
-        self.begun = True
+        """The head for the caller."""
         more = (*kept, *self.notices, *((("Connection", "close"),) if self.last else ()))
         return writing.response(status, answers.PHRASES.get(status, "OK"), more, framing)
 
@@ -265,11 +263,12 @@ class Exchange:
         self, wire: Wire, reader: Body, chunked: bool, head: bytes, transform: Transform | None
     ) -> None:
         down, frame = self.down, writing.chunk if chunked else _as_it_is
-        data = reader.take(wire.buffer) if not reader.done else b""
+        data = self._first(wire, reader)
         while True:
             if not self.meter.permits(data):
                 raise self.limited()
             passing = data if transform is None else transform.feed(data)
+            self.begun = True
             self.carried += len(passing)
             if reader.done:
                 if transform is not None:
@@ -290,9 +289,20 @@ class Exchange:
                     continue
                 raise Broken("upstream.lost", "the cluster ended its answer before its end") from None
             except Malformed as bad:
-                raise Broken(
-                    "upstream.protocol", f"the cluster's answer cannot be read: {bad.reason}"
-                ) from None
+                raise _unreadable(bad) from None
+
+    def _first(self, wire: Wire, reader: Body) -> bytes:
+        """What has come with the head already, so that both go to the caller in one."""
+        if reader.done:
+            return b""
+        try:
+            return reader.take(wire.buffer)
+        except Malformed as bad:
+            raise _unreadable(bad) from None
+
+
+def _unreadable(bad: Malformed) -> Broken:
+    return Broken("upstream.protocol", f"the cluster's answer cannot be read: {bad.reason}")
 
 
 def _as_it_is(data: bytes) -> bytes:
