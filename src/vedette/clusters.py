@@ -88,6 +88,7 @@ def backend(settings: ResourceSettings, logins: Secrets, limits: Limits, key: by
         keep=_keep(settings.record, key),
         mask_key=key,
         impersonate=settings.login.impersonate,
+        groups=settings.upstream.groups,
         max_sessions=settings.max_sessions,
         request=limits.statement,
         value=limits.value,

@@ -31,7 +31,7 @@ def supposed(
     database's own stay unknown.
     """
     if resource.protocol == kubernetes.PROTOCOL:
-        return kubernetes.supposed(text)
+        return kubernetes.supposed(text, resource.upstream.groups)
     if resource.protocol == ssh.PROTOCOL:
         return ssh.supposed(text, resource.login.user)
     state = State(path, resource.upstream.database, resource.login.user)

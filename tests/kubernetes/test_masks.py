@@ -196,6 +196,11 @@ def test_the_name_of_a_variable_says_what_its_value_is() -> None:
     assert [each["value"] for each in found["env"]] == ["[us_ssn]", "123456789"]
 
 
+def test_a_key_counts_as_it_was() -> None:
+    body = b'{"123-45-6789":"123456789"}'
+    assert mask("/api/v1/pods", FOUND).json(body, Tally()) == b'{"[us_ssn]":"123456789"}'
+
+
 def test_what_the_server_counts_stays() -> None:
     rule = MaskRule("p/phones", entities=frozenset({"phone", "us_ssn"}))
     body = b'{"metadata":{"resourceVersion":"2025550143"}}'
@@ -282,7 +287,6 @@ def test_cutting_finds_what_decoding_finds(value: Any, ascii_only: bool, spaced:
     new = contents.hide(body, Tally())
     found = json.loads(new, object_pairs_hook=lambda given: [[key, inner] for key, inner in given])
     assert found == reference([value], contents)
-    assert contents.hide(new, Tally()) == new
 
 
 @settings(max_examples=60)

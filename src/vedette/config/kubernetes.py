@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -11,11 +12,13 @@ from vedette.config.settings import LoginSettings, Upstream, UpstreamTls
 from vedette.credentials.source import Reference
 from vedette.policy.strict import Node
 
-UPSTREAM_KEYS = ("host", "port", "ca", "tls")
+UPSTREAM_KEYS = ("host", "port", "ca", "tls", "groups")
 LOGIN_KEYS = ("token", "certificate", "key", "service_account", "exec", "impersonate")
 TLS = ("verify-full", "verify-ca", "disable")
 PORT = 6443
 MAX_WORDS = 64
+# With a dot: the groups without one are Kubernetes' own.
+_GROUP = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", re.ASCII)
 #: Where Kubernetes puts what a Pod logs in with ("Accessing the API from a Pod" in its documentation).
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _WAYS = "write one of token, certificate with key, service_account: true, exec: [COMMAND, ARGUMENT...]"
@@ -41,7 +44,18 @@ def upstream(node: Node, base: Path) -> Upstream:
         "",
         tls,
         ca=places.path(ca, base) if ca else None,
+        groups=_groups(fields["groups"]) if "groups" in fields else (),
     )
+
+
+def _groups(node: Node) -> tuple[str, ...]:
+    groups = node.texts()
+    for place, group in enumerate(groups):
+        if not _GROUP.fullmatch(group):
+            node.child(place, group).problem(
+                f'"{group}" is no API group of others', 'write "cert-manager.io", or "*.example.com"'
+            )
+    return groups
 
 
 def login(node: Node, base: Path) -> LoginSettings:

@@ -136,7 +136,8 @@ class Upstream:
     """*host* is a name, an address, or the folder of a Unix socket (it then begins with ``/``).
 
     *ca* None trusts the system's authorities. *direct* begins TLS without asking
-    (PostgreSQL 17 on). *host_keys* are the public keys of which an SSH host must show one.
+    (PostgreSQL 17 on). *host_keys* are the public keys of which an SSH host must show one. *groups* are
+    API groups of a cluster, beyond Kubernetes' own, whose kinds keep to the usual verbs.
     """
 
     host: str
@@ -146,6 +147,7 @@ class Upstream:
     ca: Path | None = None
     direct: bool = False
     host_keys: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:

@@ -20,8 +20,8 @@ from vedette.shell.reading import read as read_shell
 
 PROTOCOL = "kubernetes"
 State = tuple[tuple[str, str], ...]
-_SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
-_INTERACTIVE = frozenset({"-i", "-l", "-il", "-li", "--login"})
+_SHELLS = frozenset({"ash", "bash", "dash", "fish", "ksh", "sh", "zsh"})
+_INTERACTIVE = frozenset({"-i", "-l", "-il", "-li", "--login", "--norc", "--noprofile"})
 
 
 def action(

@@ -96,7 +96,7 @@ class Contents:
         return found
 
     def _change(self, pieces: list[bytes], suspects: set[bytes], tally: Tally) -> bool:
-        changed = False
+        changed: dict[int, bytes] = {}
         remembered: dict[tuple[bytes, bytes], tuple[bytes, Tally]] = {}
         for at in [at for at in range(1, len(pieces), 2) if pieces[at] in suspects]:
             raw, key = pieces[at], b""
@@ -114,9 +114,11 @@ class Contents:
             for name, count in known[1].counts.items():
                 tally.add(name, count)
             if new != raw:
-                pieces[at] = new
-                changed = True
-        return changed
+                changed[at] = new
+        # Not before: what a value is about is said by its key as it was.
+        for at, new in changed.items():
+            pieces[at] = new
+        return bool(changed)
 
     def _hidden(self, raw: bytes, key: bytes, tally: Tally) -> bytes:
         plain = _plain(raw)

@@ -190,7 +190,7 @@ class Connection:
             return await self._hang_up(request, answers.refused(bad))
         sent = await self._body(session, request)
         try:
-            asking = judging.asking(session.backend.mask_key, request, asked, sent)
+            asking = judging.asking(session.backend, request, asked, sent)
         except BadRequest as bad:
             self._unjudged(session, actions.unreadable(request.method, target, bad), bad.code, bad.message)
             return await self._hang_up(request, answers.refused(bad))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from vedette.kubernetes import actions
 from vedette.kubernetes.bodies import body_facts
@@ -14,14 +15,11 @@ from vedette.kubernetes.negotiation import accept_for_masked
 from vedette.kubernetes.request import KubernetesRequest
 from vedette.kubernetes.writeback import written_back
 from vedette.masking.plan import CannotMask
-from vedette.model import SHELL_OBJECT, Action, Allow, Deny, Effect, MaskRule, Touch
+from vedette.model import Action, Allow, Deny, Effect, MaskRule, Touch
 from vedette.protocols.http.heads import Malformed, Request
 from vedette.protocols.kubernetes.upgrade import Upgrade, wanted
 
 PROTOCOL = actions.PROTOCOL
-#: By themselves, and with these options only, they read what is typed.
-_SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh", "fish", "busybox sh"})
-_SHELL_OPTIONS = frozenset({"-i", "-l", "-il", "-li", "--login", "--norc", "--noprofile"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,18 @@ class Asking:
         return f"{line}{kind}\r\n".encode() + self.sent
 
 
-def asking(key: bytes, request: Request, asked: KubernetesRequest, sent: bytes) -> Asking:
+class Known(Protocol):
+    """What counts for every request to one cluster (`Backend`)."""
+
+    @property
+    def mask_key(self) -> bytes: ...
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+
+
+def asking(known: Known, request: Request, asked: KubernetesRequest, sent: bytes) -> Asking:
     """
-    What *asked* with the body *sent* would do. *key* is for the digest that stands for the body.
+    What *asked* with the body *sent* would do.
 
     Raises:
         BadRequest: it asks to switch protocols in a way that is not spoken, or its body is out of place.
@@ -68,25 +75,9 @@ def asking(key: bytes, request: Request, asked: KubernetesRequest, sent: bytes) 
         raise BadRequest("kubernetes.body", "a body where none belongs")
     kind = request.field("content-type")
     facts = body_facts(asked, kind, sent) if sent or asked.writes else None
-    parameters = actions.body_parameters(asked, kind, sent, key)
-    found = actions.action(asked, facts, content_type=kind, parameters=parameters)
-    if is_shell(asked):
-        found = replace(found, touches=_as_shell(found.touches), reason="")
+    parameters = actions.body_parameters(asked, kind, sent, known.mask_key)
+    found = actions.action(asked, facts, content_type=kind, parameters=parameters, groups=known.groups)
     return Asking(request, asked, sent, wants, found, facts)
-
-
-def is_shell(asked: KubernetesRequest) -> bool:
-    """Whether *asked* opens a shell for somebody who types."""
-    command = asked.command
-    if asked.verb != "exec" or not (asked.flag("tty") and asked.flag("stdin")) or not command:
-        return False
-    return command[0].rpartition("/")[2] in _SHELLS and set(command[1:]) <= _SHELL_OPTIONS
-
-
-def _as_shell(touches: tuple[Touch, ...]) -> tuple[Touch, ...]:
-    """What is typed at a shell is unknown; a rule of its own says who may open one."""
-    kept = tuple(touch for touch in touches if touch.effect is not Effect.UNKNOWN)
-    return (*kept, Touch(Effect.EXECUTE, SHELL_OBJECT))
 
 
 def unwritable(asking: Asking, masks: Sequence[MaskRule], key: bytes) -> Deny | None:

@@ -8,10 +8,11 @@ from typing import Protocol
 
 from vedette import gate
 from vedette.gate import Gate, Ruled
+from vedette.kubernetes import actions
 from vedette.model import Action, Allow, Ask, Deny, Hold, Principal, Recorded, Resource, Shell
 from vedette.protocols.http.wire import Wire
 from vedette.protocols.kubernetes.dial import Shown, Target
-from vedette.protocols.kubernetes.judging import Asking, is_shell
+from vedette.protocols.kubernetes.judging import Asking
 from vedette.recording.tape import Tapes
 from vedette.trail.judgements import Keep
 
@@ -20,7 +21,8 @@ from vedette.trail.judgements import Keep
 class Backend:
     """
     A cluster. *shown* gives what the gateway logs in with there now, *forget* drops what was not taken;
-    *dial* connects. With *impersonate* the cluster is told who each request is for. *value* is how many
+    *dial* connects. With *impersonate* the cluster is told who each request is for. *groups* are those
+    API groups of others whose kinds keep to the usual verbs. *value* is how many
     bytes of an answer are read whole, to be masked.
     """
 
@@ -33,6 +35,7 @@ class Backend:
     mask_key: bytes
     impersonate: bool = False
     max_sessions: int = 1000
+    groups: tuple[str, ...] = ()
     request: int = 16 << 20
     value: int = 64 << 20
 
@@ -99,7 +102,7 @@ class Session:
     def shells(self, asking: Asking) -> Deny | None:
         """Why a shell may not be opened, where its rule asks for what cannot be done here."""
         shell = self._policy.shell
-        if shell is None or not shell.guarded or not is_shell(asking.asked):
+        if shell is None or not shell.guarded or not actions.opens_shell(asking.asked):
             return None
         reason = "each line of a shell here has to be judged, which cannot be done inside a cluster yet"
         hint = f"give the command: kubectl exec {asking.asked.name} -- COMMAND"
