@@ -32,5 +32,5 @@ def test_kinds_of_groups_that_are_named_are_read(tmp_path):
     "groups", ['["*"]', "[apps]", "[Example.com]", '["*.*"]', "['']", '["a.example.com/v1"]']
 )
 def test_what_is_no_group_of_others_stops_the_load(tmp_path, groups):
-    with pytest.raises(ConfigError, match="API group|empty"):
+    with pytest.raises(ConfigError, match=r"API group|empty"):
         written(tmp_path, groups)
