@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vedette.masking import CannotMask, Tally
@@ -177,6 +177,7 @@ def test_a_value_printed_byte_by_byte_with_pauses_shows_no_more_than_its_beginni
 
 
 @settings(deadline=None)
+@example([b"https://bob:hunter2@host.example/x"], [22])
 @given(st.lists(st.sampled_from(SLOW), max_size=8), st.lists(st.integers(0, 2000), max_size=8))
 def test_pauses_never_bring_out_a_whole_value(values, places):
     out = slowly(cut(b"; ".join(values), places))

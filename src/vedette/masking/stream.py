@@ -88,13 +88,15 @@ class TextMask:
             return b""
         raw, self._held = self._held[:size], self._held[size:]
         lead, part = self._lead, Shown(raw)
+        finds = self._parts.finds(lead, raw)
         cut, tells = size, self._tells(part.text)
         if tells is not None:
             cut = part.raw_at(tells)
-            for find in self._parts.finds(lead, raw):
+            for find in finds:
                 if find.start <= cut < find.end:
                     cut = find.end
-        out = self._parts.unit(lead, raw[:cut])
+        # What is found is found in all of it: cut off, the end of an address would hide its password no more.
+        out = self._parts.unit(lead, raw[:cut], [find for find in finds if find.end <= cut])
         if cut < size:
             self._tally.add("unfinished")
             out += between(raw[cut:], starred)
