@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from tests.testbed import sshd
+from tests.testbed.processes import LOOPBACK
 from tests.testbed.ssh import EVERYTHING, Host, Stand, standing
 
 pytestmark = [
@@ -134,3 +140,135 @@ async def test_what_is_recorded_is_masked(stand: Stand) -> None:
     assert b"[credit_card]" in kept
     assert CARD.encode() not in kept
     assert MAIL.encode() not in kept
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+TEXT = f"""name,card
+Ada,{CARD}
+Grace,4111111111111111
+mail {MAIL} and 192.168.17.4
+""".encode()
+
+
+async def files(
+    stand: Stand, program: str, *words: str, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    made = stand.words(*words, key=stand.certified(), program=program)
+    if program == "scp":
+        made = [made[0], "-q", *made[1:]]
+    return await asyncio.to_thread(sshd.run, made, stdin=stdin)
+
+
+@contextlib.asynccontextmanager
+async def sftp(stand: Stand) -> AsyncIterator[asyncssh.SFTPClient]:
+    made = await asyncssh.connect(
+        LOOPBACK, stand.port, config=None, username="bastion", password=stand.token(), known_hosts=None,
+        client_keys=None, agent_path=None,
+    )  # fmt: skip
+    async with made, made.start_sftp_client() as found:
+        yield found
+
+
+@pytest.fixture
+def there(stand: Stand) -> Path:
+    folder = stand.folder / "there"
+    folder.mkdir()
+    (folder / "text").write_bytes(TEXT)
+    (folder / "zipped").write_bytes(b"\x1f\x8b\x08\0" + bytes(range(256)))
+    return folder
+
+
+def hidden(data: bytes) -> bool:
+    return (
+        len(data) == len(TEXT)
+        and data.startswith(b"name,card\nAda,[credit_card]******\n")
+        and MAIL.encode() not in data
+    )
+
+
+async def test_sftp_of_openssh_gets_a_masked_copy_as_long_as_the_file(stand: Stand, there: Path) -> None:
+    batch = f"get {there}/text {stand.folder}/copy\nls -l {there}\n".encode()
+    done = await files(stand, "sftp", "-b", "-", f"bastion@{LOOPBACK}", stdin=batch)
+    assert done.returncode == 0, done.stderr
+    copy = (stand.folder / "copy").read_bytes()
+    assert hidden(copy)
+    outcomes = {each.get("tag", ""): each for each in await stand.recorded("action.outcome", 4)}
+    (read,) = [each for tag, each in outcomes.items() if tag.startswith("read ")]
+    assert read["tag"] == f"read {len(TEXT)} sha256 {hashlib.sha256(copy).hexdigest()}"
+    assert read["masks"] == {"credit_card": 2, "email": 1, "ip_address": 1}
+
+
+@pytest.mark.parametrize("old", [False, True])
+async def test_scp_gets_a_masked_copy(stand: Stand, there: Path, old: bool) -> None:
+    way = ("-O",) if old else ()
+    done = await files(stand, "scp", *way, f"bastion@{LOOPBACK}:{there}/text", str(stand.folder / "copy"))
+    copy = stand.folder / "copy"
+    if old:
+        # It says how long a file is before it sends it.
+        assert done.returncode != 0
+        assert b"use sftp, or scp without -O" in done.stderr
+        assert not copy.exists()
+    else:
+        assert done.returncode == 0, done.stderr
+        assert hidden(copy.read_bytes())
+
+
+async def test_reads_from_anywhere_in_a_file_are_masked(stand: Stand, there: Path) -> None:
+    async with sftp(stand) as client:
+        assert hidden(await (await client.open(f"{there}/text", "rb")).read())
+        async with client.open(f"{there}/text", "rb") as file:
+            place = TEXT.index(CARD.encode()) + 5
+            await file.seek(place)
+            assert b"1111" not in (await file.read(14))
+            assert (await file.stat()).size == len(TEXT)
+            await file.seek(len(TEXT))
+            assert await file.read(10) == b""
+
+
+async def test_what_cannot_be_masked_is_not_opened(stand: Stand, there: Path) -> None:
+    (there / "large").write_bytes(b"x" * (16 * 1024 * 1024 + 1))
+    async with sftp(stand) as client:
+        for name, said in (("zipped", "binary data"), ("large", "over 16777216 bytes")):
+            with pytest.raises(asyncssh.SFTPError, match=said):
+                await client.open(f"{there}/{name}", "rb")
+        for mode in ("r+b", "a+b", "w+b"):
+            with pytest.raises(asyncssh.SFTPError, match="not read and written at once"):
+                await client.open(f"{there}/text", mode)
+        assert hidden(await (await client.open(f"{there}/text", "rb")).read()), "the channel goes on"
+    assert (there / "text").read_bytes() == TEXT
+
+
+async def test_what_is_sent_up_stays_as_it_is(stand: Stand, there: Path) -> None:
+    (stand.folder / "mine").write_bytes(TEXT)
+    done = await files(stand, "scp", str(stand.folder / "mine"), f"bastion@{LOOPBACK}:{there}/new")
+    assert done.returncode == 0, done.stderr
+    assert (there / "new").read_bytes() == TEXT
+    async with sftp(stand) as client, client.open(f"{there}/new", "ab") as file:
+        await file.write(b"more")
+    assert (there / "new").read_bytes() == TEXT + b"more"
+
+
+async def test_names_and_the_hosts_words_are_masked_too(stand: Stand, there: Path) -> None:
+    (there / f"of-{MAIL}.txt").write_bytes(b"x")
+    (there / "link").symlink_to(f"/home/{MAIL}")
+    async with sftp(stand) as client:
+        names = await client.listdir(str(there))
+        assert MAIL not in "".join(map(str, names))
+        assert MAIL not in str(await client.readlink(f"{there}/link"))
+
+
+async def test_a_file_that_changes_is_shown_as_it_was_when_it_was_opened(stand: Stand, there: Path) -> None:
+    async with sftp(stand) as client, client.open(f"{there}/text", "rb") as file:
+        (there / "text").write_bytes(b"changed: 4111111111111111 and more than there was before" * 10)
+        assert hidden(await file.read())
+
+
+async def test_a_large_file_is_masked_with_many_reads_on_their_way(stand: Stand, there: Path) -> None:
+    lines = b"".join(
+        b"%07d of %s\n" % (i, MAIL.encode() if i % 997 == 0 else b"nothing") for i in range(200_000)
+    )
+    (there / "big").write_bytes(lines)
+    done = await files(stand, "scp", f"bastion@{LOOPBACK}:{there}/big", str(stand.folder / "copy"))
+    assert done.returncode == 0, done.stderr
+    assert (stand.folder / "copy").read_bytes() == lines.replace(MAIL.encode(), b"[email]********")

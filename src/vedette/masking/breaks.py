@@ -29,9 +29,7 @@ _NUMBERLIKE = re.compile(rb"[0-9 ()./_+\-]*\Z")
 
 _QUOTE, _AT = b'"@'
 _COUNTRY = "|".join(sorted(IBAN_LENGTHS)).encode()
-_IBAN = compile_bytes(
-    rb"(?:^|[^A-Za-z])(?i:" + _COUNTRY + rb")[0-9]{2}(?:[ -]{0,2}[0-9A-Za-z]){0,30}[ -]{0,2}$"
-)
+_IBAN = compile_bytes(rb"(?i:" + _COUNTRY + rb")[0-9]{2}(?:[ -]{0,2}[0-9A-Za-z]){0,30}[ -]{0,2}$")
 _KEY_HEAD = compile_bytes(rb"-----BEGIN [0-9A-Z ]{0,64}$")
 _SECRET = re.compile(rb"(?<![0-9A-Za-z/+])[0-9A-Za-z/+]{40}(?![0-9A-Za-z/+=])")
 

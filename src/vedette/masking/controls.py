@@ -37,6 +37,7 @@ _UNFINISHED = re.compile(
     + _PARAMETERS
     + rb")?)\Z"
 )
+_LOOSE = re.compile(rb"\x1b[ -/]{0,8}[0-9A-Za-z]\Z")
 _PLAIN = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in b"\t\n\v\f\r")
 _HIDDEN = bytes(set(range(256)) - set(_PLAIN))
 
@@ -53,6 +54,16 @@ def shown(raw: bytes) -> bytes:
 
 def _controls(raw: bytes) -> re.Pattern[bytes]:
     return _CONTROL_OR_WRAP if b" \r" in raw else _CONTROL
+
+
+def loose(raw: bytes) -> int:
+    """
+    How many bytes at the end of *raw* are an escape sequence that ends in a letter or digit of its own.
+
+    Whoever reads the bytes, and not the screen, may take it for the first one of what follows.
+    """
+    match = _LOOSE.search(raw, max(0, len(raw) - 12))
+    return len(raw) - match.start() if match is not None else 0
 
 
 def unfinished(raw: bytes) -> int:

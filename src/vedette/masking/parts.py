@@ -5,7 +5,6 @@ A stretch begins and ends where no value goes on (`breaks`); what stands before 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from vedette.masking.breaks import Breaks
@@ -26,8 +25,15 @@ LEAD_BYTES = 256
 PIECE_BYTES, BEYOND_BYTES = 16 << 10, 1 << 10
 # As in `scan`: hiding one value can bring out another.
 _ROUNDS = 8
-_BARE = re.compile(rb"[0-9]{5}|[0-9A-Za-z/+]{40}")
+_BARE = compile_bytes(rb"[0-9](?:[ ()./\-]{0,2}[0-9]){4}|[0-9A-Za-z/+]{40}")
 _KEY_HEAD = compile_bytes(rb"-----BEGIN [0-9A-Z ]*PRIVATE KEY(?: BLOCK)?-----")
+
+
+def _edge(part: Shown, at: int) -> int:
+    """Where in the raw bytes that begins which is shown from *at* on, with the sequences just before it."""
+    if at <= 0:
+        return 0
+    return len(part.raw) if at >= len(part.text) else part.raw_at(at - 1) + 1
 
 
 def _anchors(scan: Scanner) -> list[bytes]:
@@ -79,21 +85,18 @@ class Parts:
         if not part.text:
             return self.unit(lead, raw)
 
-        def raw_at(at: int) -> int:
-            return part.raw_at(at - base) if at > base else 0
-
         out: list[bytes] = []
-        done = base
+        done, kept_to = base, 0
         for first, last, finds in self._units(whole, base, part):
             if first < done:
                 continue
             before = whole[max(0, first - CONTEXT) : first] if first > base else whole[:base]
-            unit = raw[raw_at(first) : raw_at(last)]
-            out += [raw[raw_at(done) : raw_at(first)], self._long(before, unit, finds)]
-            done = last
+            start, end = _edge(part, first - base), _edge(part, last - base)
+            out += [raw[kept_to:start], self._long(before, raw[start:end], finds)]
+            done, kept_to = last, end
         if not out:
             return raw
-        out.append(raw[raw_at(done) :])
+        out.append(raw[kept_to:])
         return b"".join(out)
 
     def _units(self, whole: bytes, base: int, part: Shown) -> Iterator[tuple[int, int, list[Find] | None]]:
@@ -102,9 +105,12 @@ class Parts:
         if self._running:
             yield base, self._breaks.next(whole, base, size), None
         for low, high in self._regions(whole, base, part):
-            start = part.raw_at(low - base) if low > base else 0
+            start = _edge(part, low - base)
             before = whole[max(0, low - CONTEXT) : low] if low > base else whole[:base]
-            finds = self.finds(before, part.raw[start : part.raw_at(high - base)])
+            raw = part.raw[start : _edge(part, high - base)]
+            finds = self.finds(before, raw)
+            # What is found in the bytes as they are hangs on where they begin.
+            plain = not acts(raw)
             place = 0
             while place < len(finds):
                 first, last = self._shown_span(part, base, start, finds[place])
@@ -115,10 +121,10 @@ class Parts:
                     inside.append(finds[place])
                     place += 1
                 if inside:
-                    offset = part.raw_at(at - base) if at > base else 0
+                    offset = _edge(part, at - base)
                     for find in inside:
                         find.start, find.end = find.start + start - offset, find.end + start - offset
-                    yield at, end, inside if inside[0].start >= 0 else None
+                    yield at, end, inside if plain and inside[0].start >= 0 else None
                     continue
                 while at < last:
                     end = self._breaks.next(whole, at, size)
@@ -128,9 +134,8 @@ class Parts:
 
     def _shown_span(self, part: Shown, base: int, start: int, find: Find) -> tuple[int, int]:
         """Where *find*, in the raw bytes from *start* on, stands in the text, behind *base* bytes of lead."""
-        first = base + part.shown_at(start + find.start)
-        if first > base and part.raw_at(first - base) > start + find.start:
-            first -= 1  # in a control string, which belongs to what stands before it
+        # What stands in a control string belongs to the character behind it.
+        first = base + min(part.shown_at(start + find.start), len(part.text) - 1)
         return first, max(first + 1, base + part.shown_at(start + find.end))
 
     def _regions(self, whole: bytes, base: int, part: Shown) -> Iterator[tuple[int, int]]:
@@ -213,7 +218,7 @@ class Parts:
             return self._clipped(lead, raw, None)
         part = Shown(raw)
         found = self._clipped(lead, part.text, part)
-        for find in self._clipped(lead, raw, None):
+        for find in self._clipped(b"", raw, None):
             # What a terminal shows of it, or what stands in one sequence: a sequence is not cut in two.
             find.start, find.end = part.outside(find.start, find.end)
             found.append(find)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vedette.masking.breaks import Breaks
-from vedette.masking.controls import Shown, acts, between, shown, unfinished
+from vedette.masking.controls import Shown, acts, between, loose, shown, unfinished
 from vedette.masking.keys import KeyBlock
 from vedette.masking.parts import BEYOND_BYTES, LEAD_BYTES, PIECE_BYTES, Parts
 from vedette.masking.plan import CannotMask
@@ -148,10 +148,12 @@ class TextMask:
     def _ready(self, body: bytes, text: bytes) -> int:
         """How much of *body*, which is shown as *text*, is whole parts."""
         if not text:
-            return len(body)
+            return len(body) - loose(body)
         lead = self._lead
         held = len(lead) + len(text) - self._breaks.last(lead + text, len(lead), len(lead) + len(text))
-        if held == 0 or text is body:
+        if held == 0:
+            return len(body) - loose(body)
+        if text is body:
             return len(body) - held
         if held == len(text):
             return 0
@@ -159,7 +161,8 @@ class TextMask:
         line = Shown(body[start:]) if start else Shown(body)
         if held >= len(line.text):
             start, line = 0, Shown(body)
-        return start + line.raw_at(len(line.text) - held)
+        # The sequences just before what is held are held with it.
+        return start + line.raw_at(len(line.text) - held - 1) + 1
 
     def _masked(self, raw: bytes, out: list[bytes]) -> bytes:
         """Append *raw*, whole parts, masked; gives what follows the head of a private key."""

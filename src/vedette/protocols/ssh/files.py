@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vedette.gate import Ruled
-from vedette.model import Action, Allow, Deny
-from vedette.protocols.ssh import actions, sftp, words
+from vedette.masking import CannotMask, Tally
+from vedette.model import Action, Allow, Deny, MaskRule
+from vedette.protocols.ssh import actions, copies, sftp, words
 from vedette.protocols.ssh.meter import Meter
+from vedette.protocols.ssh.own import HostRefused, Own
 from vedette.protocols.ssh.wire import Down, Size, Up
 
 #: What is held back while people are asked, in bytes: then the caller is not read any more.
 HIGH_BYTES, LOW_BYTES = 512 << 10, 128 << 10
 
 Judge = Callable[[Action, bytes], Awaitable[Ruled]]
-Came = Callable[[str, str, str, int, float], None]
+Came = Callable[[str, str, str, int, float, Mapping[str, int]], None]
+#: Requests of a caller that the host has not answered yet.
+MAX_UNANSWERED = 1 << 16
 
 
 @dataclass(slots=True)
@@ -45,7 +49,11 @@ class Flow:
 
 @dataclass(slots=True)
 class Doing:
-    """An act that the host has been asked for; a file or folder that is open because of it."""
+    """
+    An act that the host has been asked for; a file or folder that is open because of it.
+
+    *copy* is what is shown of a file under masks.
+    """
 
     action: str
     path: str
@@ -54,6 +62,8 @@ class Doing:
     meter: Meter
     read: Flow = field(default_factory=Flow)
     wrote: Flow = field(default_factory=Flow)
+    copy: bytes | None = None
+    hidden: Tally = field(default_factory=Tally)
 
     @property
     def tag(self) -> str:
@@ -65,13 +75,20 @@ class Files:
     Stands where the host's end of a channel would (see `wire.Down.join`).
 
     *judge* gives the final word on an action; *came* is told what came of one (its id, how it
-    ended, a tag, bytes that went to the caller, seconds); *meter* makes the meter of an allowed act.
+    ended, a tag, bytes that went to the caller, seconds, values hidden); *meter* makes the meter of an
+    allowed act. *masks* are those that hold as it begins, *key* is the secret of keyed ones.
     """
 
     def __init__(
         self, down: Down, up: Up, judge: Judge, came: Came, meter: Callable[[Allow], Meter],
-        clock: Callable[[], float],
+        clock: Callable[[], float], masks: Sequence[MaskRule], key: bytes,
     ) -> None:  # fmt: skip
+        self._masks, self._key = masks, key
+        self._unanswered: set[int] = set()
+        self._own = Own(self._forward, self._unanswered)
+        self._listing: dict[int, Doing] = {}
+        self._drained = asyncio.Event()
+        self._drained.set()
         self._down, self._up, self._judge, self._came = down, up, judge, came
         self._meter, self._clock = meter, clock
         self._said = sftp.Packets()
@@ -110,9 +127,11 @@ class Files:
         """Nor a line that could break."""
 
     def pause(self) -> None:
+        self._drained.clear()
         self._up.pause()
 
     def resume(self) -> None:
+        self._drained.set()
         self._up.resume()
 
     def close(self) -> None:
@@ -140,8 +159,9 @@ class Files:
         step = self._requests.read(packet)
         match step:
             case sftp.Pass(raw):
-                self._note(raw)
-                await self._send(raw)
+                if not await self._served(raw):
+                    self._note(raw)
+                    await self._send(raw)
             case sftp.Bad(raw, number, reason, status):
                 self._refuse(number, Deny("ssh", reason, "", "sftp.refused"), status)
             case sftp.Act():
@@ -156,15 +176,77 @@ class Files:
             self._refuse(act.number, ruled.verdict, sftp.PERMISSION_DENIED)
             return
         doing = Doing(ruled.action, act.paths[0], act.opens, self._clock(), self._meter(ruled.verdict))
+        self._masks = ruled.verdict.masks
+        if act.packet[4] == sftp.OPEN and act.name == "read" and self._masks:
+            await self._open_masked(act, doing)
+            return
         self._doing[act.number] = doing
         await self._send(act.packet)
+
+    async def _open_masked(self, act: sftp.Act, doing: Doing) -> None:
+        """Read the file for the caller, whole, and show a masked copy of it."""
+        masks = self._masks
+        answer = await self._own.passed(act.number, act.packet)
+        fields = sftp.Fields(answer)
+        if fields.kind != sftp.HANDLE:
+            self._over(doing, "error")
+            self._down.write(self._shown(answer, doing), None)
+            return
+        fields.number()
+        handle = fields.string()
+        try:
+            doing.copy = await self._copy(handle, masks, doing.hidden)
+        except (HostRefused, CannotMask) as no:
+            refused = isinstance(no, CannotMask)
+            reason = str(no) if refused else "the host did not let it be read whole, which a mask needs"
+            await self._own.ask(sftp.CLOSE, sftp.string(handle))
+            self._refuse(act.number, Deny("masking", reason, "", "masking.refused"), sftp.FAILURE)
+            self._over(doing, "error", f"masking: {reason}")
+            return
+        self._open[handle] = doing
+        self._requests.files[handle] = doing.path
+        self._down.write(answer, None)
+
+    async def _copy(self, handle: bytes, masks: Sequence[MaskRule], hidden: Tally) -> bytes:
+        """Raises HostRefused, CannotMask."""
+        most = copies.largest(masks)
+        room = copies.MAX_COPIES_BYTES - sum(len(each.copy or b"") for each in self._open.values())
+        data = await self._own.read(handle, min(most, room))
+        if data is None:
+            what = f"a file over {most} bytes" if most <= room else "one more open file"
+            raise CannotMask(f"{what} cannot be masked")
+        return await copies.masked(data, masks, self._key, hidden)
+
+    async def _served(self, packet: bytes) -> bool:
+        """Whether *packet* reads a copy; then it has been answered."""
+        fields = sftp.Fields(packet)
+        if fields.kind != sftp.READ:
+            return False
+        number, handle = fields.number(), fields.string()
+        file = self._open.get(handle)
+        if file is None or file.copy is None:
+            return False
+        await self._drained.wait()
+        offset = fields.big()
+        answer, data = copies.served(number, file.copy, offset, fields.number())
+        if data:
+            self._count(file, offset, data)
+        self._down.write(answer, None)
+        return True
 
     def _refuse(self, number: int, deny: Deny, status: int) -> None:
         # Most clients show their own words for the status, and what stands on standard error.
         self._down.say(words.refusal(deny))
-        self._down.write(sftp.refusal(number, status, f"vedette: {deny.reason} [{deny.code}]"), None)
+        self._down.write(sftp.status(number, status, f"vedette: {deny.reason} [{deny.code}]"), None)
 
     async def _send(self, packet: bytes) -> None:
+        if packet[4] != sftp.INIT:
+            if len(self._unanswered) >= MAX_UNANSWERED:
+                raise sftp.SftpError("too much is asked at once")
+            self._unanswered.add(int.from_bytes(packet[5:9], "big"))
+        await self._forward(packet)
+
+    async def _forward(self, packet: bytes) -> None:
         await self._up.free.wait()
         self._up.write(packet)
 
@@ -172,13 +254,16 @@ class Files:
         """What is read, written and closed, for the record."""
         fields = sftp.Fields(packet)
         kind = fields.kind
-        if kind not in (sftp.READ, sftp.WRITE, sftp.CLOSE):
+        if kind not in (sftp.READ, sftp.WRITE, sftp.CLOSE, sftp.READDIR):
             return
         number, handle = fields.number(), fields.string()
         doing = self._open.get(handle)
         if doing is None:
             return
-        if kind == sftp.READ:
+        if kind == sftp.READDIR:
+            if len(self._listing) < sftp.MAX_UNDER_WAY:
+                self._listing[number] = doing
+        elif kind == sftp.READ:
             if len(self._reading) >= sftp.MAX_UNDER_WAY:
                 raise sftp.SftpError("too much is being read at once")
             self._reading[number] = (handle, fields.big())
@@ -193,22 +278,32 @@ class Files:
     # --- from the host ----------------------------------------------------------------------------
 
     def from_host(self, data: bytes) -> bytes:
-        """Whole packets of what the host sends. Raises SftpError."""
+        """What of what the host sends goes on to the caller, in whole packets. Raises SftpError."""
         passed = []
         for packet in self._answered.feed(data):
-            first = not self._greeted
-            self._answer(packet)
-            passed.append(sftp.greeting(packet) if first else packet)
+            number = int.from_bytes(packet[5:9], "big")
+            if not self._greeted:
+                self._greet(packet)
+                passed.append(sftp.greeting(packet))
+            elif number in self._own:
+                self._own.answer(number, packet)
+            else:
+                self._unanswered.discard(number)
+                about = self._listing.get(number) or self._doing.get(number)
+                passed.append(self._shown(packet, about))
+                self._answer(packet)
         return b"".join(passed)
 
+    def _greet(self, packet: bytes) -> None:
+        fields = sftp.Fields(packet)
+        if fields.kind != sftp.VERSION or fields.number() != 3:
+            raise sftp.SftpError("the host does not speak version 3")
+        self._greeted = True
+
     def _answer(self, packet: bytes) -> None:
+        """Remember what *packet* is the answer to, as far as that matters."""
         fields = sftp.Fields(packet)
         kind, number = fields.kind, fields.number()
-        if not self._greeted:
-            if kind != sftp.VERSION or number != 3:
-                raise sftp.SftpError("the host does not speak version 3")
-            self._greeted = True
-            return
         if kind == sftp.DATA and number in self._reading:
             handle, offset = self._reading.pop(number)
             file = self._open.get(handle)
@@ -216,6 +311,7 @@ class Files:
                 self._count(file, offset, fields.string())
             return
         self._reading.pop(number, None)
+        self._listing.pop(number, None)
         doing = self._doing.pop(number, None)
         if doing is None:
             return
@@ -227,16 +323,30 @@ class Files:
             failed = kind == sftp.STATUS and fields.number() != 0
             self._over(doing, "error" if failed else "ok")
 
+    def _shown(self, packet: bytes, doing: Doing | None) -> bytes:
+        """*packet* as masks let it be shown: names in lists, and the host's words, may hold values."""
+        if not self._masks or packet[4] not in (sftp.NAME, sftp.STATUS):
+            return packet
+        hidden = doing.hidden if doing is not None else Tally()
+        hide = copies.names if packet[4] == sftp.NAME else copies.words
+        try:
+            return hide(packet, self._masks, self._key, hidden)
+        except CannotMask as no:
+            raise sftp.SftpError(str(no)) from no
+
     def _count(self, file: Doing, offset: int, data: bytes) -> None:
         if not file.meter.permits(data):
             raise sftp.SftpError(f"the limit of {file.meter.reached} is reached")
         file.read.take(offset, data)
 
-    def _over(self, doing: Doing, status: str) -> None:
-        self._came(doing.action, status, doing.tag, doing.read.size, self._clock() - doing.began)
+    def _over(self, doing: Doing, status: str, tag: str = "") -> None:
+        seconds = self._clock() - doing.began
+        hidden = dict(doing.hidden.counts)
+        self._came(doing.action, status, tag or doing.tag, doing.read.size, seconds, hidden)
 
     def finish(self) -> None:
         """The channel is over: what is still open is on record as lost."""
+        self._own.close()
         for doing in (*self._doing.values(), *self._open.values()):
             self._over(doing, "lost")
         self._doing.clear()

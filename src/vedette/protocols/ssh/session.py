@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -13,9 +13,9 @@ import asyncssh
 
 from vedette import gate
 from vedette.gate import Gate, Ruled
-from vedette.model import Action, Allow, Deny, Recorded, Shell
+from vedette.model import Action, Allow, Deny, MaskRule, Recorded, Shell
 from vedette.protocols.lifetime import Ending
-from vedette.protocols.ssh import actions, words
+from vedette.protocols.ssh import actions, obligations, words
 from vedette.protocols.ssh.files import Files
 from vedette.protocols.ssh.meter import Meter
 from vedette.protocols.ssh.output import Output
@@ -41,8 +41,6 @@ OVER = "vedette: the session is over"
 
 Environment = Mapping[str, str]
 SFTP = "sftp"
-#: What brings back text, or files that may hold some; anything else is bytes that nobody can mask.
-MASKABLE = frozenset({"exec", "shell", "subsystem", "sftp"})
 T = TypeVar("T")
 
 #: What is not let through, whatever policy says, and what to tell.
@@ -272,7 +270,7 @@ class Session:
         assert self._gate is not None  # noqa: S101
         assert self._up is not None  # noqa: S101
         judged = self._gate.judge(
-            action, _message(action.text), check=_check(action), told=lambda number, hold: None
+            action, _message(action.text), check=obligations.met(action), told=lambda number, hold: None
         )
         ruled = judged if isinstance(judged, Ruled) else await self._reached(judged)
         if isinstance(ruled.verdict, Deny):
@@ -385,7 +383,7 @@ class Session:
         ruled = self._gate.judge(
             action,
             message,
-            check=_check(action),
+            check=obligations.met(action),
             told=lambda number, hold: down.say(words.waiting(number, hold)),
         )
         if isinstance(ruled, Ruled):
@@ -435,7 +433,7 @@ class Session:
                 max_pktsize=PACKET,
             )
             if files:
-                await self._carry_files(down, up, ended)
+                await self._carry_files(down, up, ended, allow.masks)
             else:
                 down.join(up)
                 await ended
@@ -476,11 +474,13 @@ class Session:
             )  # fmt: skip
         return Reel(self._tapes, subject)
 
-    async def _carry_files(self, down: Down, up: Up, ended: asyncio.Future[Up]) -> None:
+    async def _carry_files(
+        self, down: Down, up: Up, ended: asyncio.Future[Up], masks: Sequence[MaskRule]
+    ) -> None:
         files = Files(
             down, up, lambda action, message: self._judge(down, action, message),
             lambda *came: self._came(Outcome(*came)), lambda allow: Meter(allow.limits, self._passed),
-            self._clock,
+            self._clock, masks, self._mask_key,
         )  # fmt: skip
         up.filter = files.from_host
         down.join(files)
@@ -523,22 +523,6 @@ async def _while_there(down: Down, ruled: Awaitable[Ruled]) -> Ruled:
             asking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asking
-
-
-def _check(action: Action) -> Callable[[Allow], Deny | None]:
-    """Whether what masks ask for can be done with what *action* brings back; else it is refused."""
-
-    def refused(allow: Allow) -> Deny | None:
-        if not allow.masks:
-            return None
-        hint = "ask for a policy without a mask here"
-        if action.kind not in MASKABLE:
-            return Deny("masking", f"what a {action.kind} carries cannot be masked", hint, "masking.refused")
-        if any(mask.columns for mask in allow.masks):
-            return Deny("masking", "text has no columns that could be masked", hint, "masking.refused")
-        return None
-
-    return refused
 
 
 def _asked_terminal(terminal: Terminal | None) -> dict[str, Any]:

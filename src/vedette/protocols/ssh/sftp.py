@@ -15,6 +15,8 @@ from vedette.protocols.ssh import paths
 
 MAX_PACKET_BYTES = 512 << 10
 MAX_OPEN = 512
+#: What one READ is answered with at most, where the gateway answers it.
+MAX_READ_BYTES = 256 << 10
 MAX_UNDER_WAY = 1024
 
 INIT, VERSION = 1, 2
@@ -22,10 +24,10 @@ OPEN, CLOSE, READ, WRITE = 3, 4, 5, 6
 LSTAT, FSTAT, SETSTAT, FSETSTAT = 7, 8, 9, 10
 OPENDIR, READDIR, REMOVE, MKDIR, RMDIR, REALPATH = 11, 12, 13, 14, 15, 16
 STAT, RENAME, READLINK, SYMLINK = 17, 18, 19, 20
-STATUS, HANDLE, DATA = 101, 102, 103
+STATUS, HANDLE, DATA, NAME = 101, 102, 103, 104
 EXTENDED = 200
 
-PERMISSION_DENIED, UNSUPPORTED = 3, 8
+EOF, PERMISSION_DENIED, FAILURE, UNSUPPORTED = 1, 3, 4, 8
 #: pflags of OPEN.
 TO_READ, TO_WRITE, TO_APPEND, TO_CREATE, TO_TRUNCATE = 0x01, 0x02, 0x04, 0x08, 0x10
 
@@ -128,15 +130,15 @@ class Fields:
         return self._packet[4]
 
     def number(self) -> int:
-        return int.from_bytes(self._take(4), "big")
+        return int.from_bytes(self.take(4), "big")
 
     def big(self) -> int:
-        return int.from_bytes(self._take(8), "big")
+        return int.from_bytes(self.take(8), "big")
 
     def string(self) -> bytes:
-        return self._take(self.number())
+        return self.take(self.number())
 
-    def _take(self, size: int) -> bytes:
+    def take(self, size: int) -> bytes:
         end = self._at + size
         if end > len(self._packet):
             raise SftpError("a packet that is cut short")
@@ -235,16 +237,18 @@ def greeting(packet: bytes) -> bytes:
     while not fields.over:
         name, data = fields.string(), fields.string()
         if name in _EXTENDED_FREE or name in _EXTENDED_ON_PATH or name in _EXTENDED_ON_TWO:
-            body += _string(name) + _string(data)
-    return _string(body)
+            body += string(name) + string(data)
+    return string(body)
 
 
-def refusal(number: int, status: int, words: str) -> bytes:
-    """SSH_FXP_STATUS: why *number* was not done."""
-    said = words.encode()
-    body = struct.pack(">BII", STATUS, number, status) + _string(said) + _string(b"en")
-    return _string(body)
+def status(number: int, code: int, words: str) -> bytes:
+    """SSH_FXP_STATUS: what became of *number*, or why it was not done."""
+    return packet(struct.pack(">BII", STATUS, number, code) + string(words.encode()) + string(b"en"))
 
 
-def _string(data: bytes) -> bytes:
+def string(data: bytes) -> bytes:
+    """*data* with its length in front, as everything in SSH."""
     return struct.pack(">I", len(data)) + data
+
+
+packet = string
