@@ -274,14 +274,17 @@ class App:
         """Hosts behind SSH. Raises OSError where what speaks SSH is not installed."""
         try:
             from vedette import hosts
+            from vedette.elsewhere import Places
         except ImportError as missing:
             raise OSError("gateway.listen.ssh needs asyncssh; install vedette[ssh]") from missing
-        return hosts.SshPart(
+        part = hosts.SshPart(
             self._shared(), hosts.Hosts(logins, mask_key, self.ssh_hosts_authority), self.settings,
             self.identity,
             self.ssh_authority, self.folder.keys,
             DeviceLogins(lambda: self.settings, self.ports, lambda: self._site),
         )  # fmt: skip
+        part.engine.elsewhere = Places(lambda: self.settings, lambda: self._listeners, part.welcome)
+        return part
 
     # --- what others ask of a gateway -----------------------------------------------------------
 

@@ -58,6 +58,11 @@ class SshPart:
         """Serve everyone who comes to *listener*, until cancelled."""
         await self.engine.serve(listener, self._door)
 
+    def welcome(self, sock: socket.socket, address: str, found: tuple[ResourceSettings, ...]) -> None:
+        """Serve somebody whose forward leads to *found*, all at one address: by names, or logins."""
+        logins = {each.name: each.login.user for each in found if each.protocol == PROTOCOL}
+        self.engine.welcome(sock, replace(self._door, behind=logins), address)
+
     def reload(self, settings: Settings) -> None:
         """From here on *settings* are in force."""
         self._settings = settings

@@ -162,3 +162,144 @@ async def test_limits_hold_for_forwards(server: sshd.Sshd, tmp_path: Path, echo:
         (outcome,) = await stand.recorded("action.outcome")
         assert outcome["tag"].startswith("limit tested/")
         writer.close()
+
+
+# --- the other way round, and to sockets ------------------------------------------------------------
+
+
+def listening(port: int, host: str = LOOPBACK) -> dict[str, Any]:
+    return {"effects": ["export", "configure"], "objects": [f"listen:{host}:{port}"]}
+
+
+async def test_a_remote_forward_that_a_rule_allows(server: sshd.Sshd, tmp_path: Path, echo: Echo) -> None:
+    """What comes to the host's port goes to the caller, until it leaves."""
+    port = processes.free_port()
+    async with standing(tmp_path, [Host(server)], [policy({"allow": listening(port)})]) as stand:
+        words = stand.words(key=stand.certified(), options=["ExitOnForwardFailure=yes"])
+        child = await asyncio.create_subprocess_exec(
+            words[0], "-N", "-R", f"{LOOPBACK}:{port}:{LOOPBACK}:{echo.port}", *words[1:],
+            stdin=asyncio.subprocess.DEVNULL, stdout=-1, stderr=-1,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(processes.PATIENCE_SECONDS):
+                while not processes.listening(port):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                reader, writer = await asyncio.open_connection(LOOPBACK, port)
+                writer.write(b"hello " * 50_000)
+                writer.write_eof()
+                assert await reader.read(-1) == b"HELLO " * 50_000
+                writer.close()
+        finally:
+            child.terminate()
+            await child.wait()
+        (judged,) = stand.journal("action.judged")
+        assert (judged["form"], judged["text"], judged["verdict"]) == (
+            "listen",
+            f"{LOOPBACK}:{port}",
+            "allow",
+        )
+        (outcome,) = await stand.recorded("action.outcome")
+        assert outcome["action"] == judged["action"]
+        (closed,) = await stand.recorded("session.closed")
+        assert closed["bytes_up"] >= 300_000
+        async with asyncio.timeout(processes.PATIENCE_SECONDS):
+            while processes.listening(port):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("place", ["", "0.0.0.0", "localhost", LOOPBACK])
+async def test_a_remote_forward_that_no_rule_allows(server: sshd.Sshd, tmp_path: Path, place: str) -> None:
+    port = processes.free_port()
+    rules = policy({"allow": listening(port, "10.0.0.1")}, {"allow": {"effects": ["export"]}})
+    async with standing(tmp_path, [Host(server)], [rules]) as stand, caller(stand) as connection:
+        with pytest.raises(asyncssh.ChannelListenError):
+            await connection.forward_remote_port(place, port, LOOPBACK, 1)
+        (judged,) = stand.journal("action.judged")
+        assert (judged["form"], judged["verdict"]) == ("listen", "deny")
+        assert not processes.listening(port)
+
+
+async def test_so_many_places_are_listened_on_and_no_more(server: sshd.Sshd, tmp_path: Path) -> None:
+    rules = policy({"allow": {"effects": ["export", "configure"], "objects": ["listen:*"]}})
+    async with standing(tmp_path, [Host(server)], [rules]) as stand, caller(stand) as connection:
+        made = [await connection.forward_remote_port(LOOPBACK, 0, LOOPBACK, 1) for _ in range(8)]
+        with pytest.raises(asyncssh.ChannelListenError):
+            await connection.forward_remote_port(LOOPBACK, 0, LOOPBACK, 1)
+        made[0].close()
+        await stand.recorded("action.outcome")
+        (await connection.forward_remote_port(LOOPBACK, 0, LOOPBACK, 1)).close()
+
+
+@pytest.fixture
+async def sockets(tmp_path: Path) -> AsyncIterator[Path]:
+    """A Unix socket that echoes in capitals."""
+    path = tmp_path / "s"
+    listener = await asyncio.start_unix_server(Echo().serve, path)
+    yield path
+    listener.close()
+
+
+async def test_a_socket_that_a_rule_allows(server: sshd.Sshd, tmp_path: Path, sockets: Path) -> None:
+    rules = policy({"allow": {"effects": ["export", "configure"], "objects": [f"unix:{sockets}"]}})
+    async with standing(tmp_path, [Host(server)], [rules]) as stand, caller(stand) as connection:
+        reader, writer = await connection.open_unix_connection(str(sockets))
+        writer.write(b"hello")
+        assert await reader.readexactly(5) == b"HELLO"
+        writer.close()
+        (judged,) = stand.journal("action.judged")
+        assert judged["text"] == f"unix:{sockets}"
+        await stand.recorded("action.outcome")
+
+
+@pytest.mark.parametrize(
+    "place", ["{folder}/../{name}/s", "{folder}//s", "s", "/var/run/docker.sock", "/" + "x" * 200]
+)
+async def test_a_socket_that_no_rule_allows(
+    server: sshd.Sshd, tmp_path: Path, sockets: Path, place: str
+) -> None:
+    rules = policy({"allow": {"effects": ["export", "configure"], "objects": [f"unix:{sockets}"]}})
+    async with standing(tmp_path, [Host(server)], [rules]) as stand, caller(stand) as connection:
+        with pytest.raises(asyncssh.ChannelOpenError, match="vedette"):
+            await connection.open_unix_connection(place.format(folder=tmp_path, name=tmp_path.name))
+        (judged,) = stand.journal("action.judged")
+        assert judged["verdict"] == "deny"
+
+
+async def test_a_dynamic_forward_goes_by_destination(server: sshd.Sshd, tmp_path: Path, echo: Echo) -> None:
+    local = processes.free_port()
+    async with standing(tmp_path, [Host(server)], [policy({"allow": to(echo.port)})]) as stand:
+        words = stand.words(key=stand.certified(), options=["ExitOnForwardFailure=yes"])
+        child = await asyncio.create_subprocess_exec(
+            words[0], "-N", "-D", f"{LOOPBACK}:{local}", *words[1:],
+            stdin=asyncio.subprocess.DEVNULL, stdout=-1, stderr=-1,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(processes.PATIENCE_SECONDS):
+                while not processes.listening(local):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                assert await socks(local, LOOPBACK, echo.port) == b"HI"
+                assert await socks(local, "localhost", echo.port) == b""
+        finally:
+            child.kill()
+            await child.wait()
+        assert [each["verdict"] for each in stand.journal("action.judged")] == ["allow", "deny"]
+
+
+async def socks(port: int, host: str, to: int) -> bytes:
+    """What comes back from *host* through a SOCKS 5 proxy (RFC 1928); empty where there is no way."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        writer.write(b"\5\1\0")
+        await reader.readexactly(2)
+        name = host.encode()
+        writer.write(b"\5\1\0\3" + bytes([len(name)]) + name + to.to_bytes(2, "big"))
+        try:
+            answer = await reader.readexactly(10)
+        except asyncio.IncompleteReadError:
+            return b""
+        if answer[1]:
+            return b""
+        writer.write(b"hi")
+        return await reader.readexactly(2)
+    finally:
+        writer.close()

@@ -158,7 +158,6 @@ async def test_two_questions_on_one_connection_are_two(stand: Stand) -> None:
     ("words", "options", "kind"),
     [
         (["-s", "netconf"], [], "subsystem"),
-        (["-N", "-R", "0:127.0.0.1:22"], ["ExitOnForwardFailure=yes"], "listen"),
         (["-N", "-R", "{folder}/socket:127.0.0.1:22"], ["ExitOnForwardFailure=yes"], "listen"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
@@ -179,12 +178,18 @@ async def test_what_is_not_let_through(
         assert b"ssh.unsupported" in done.stderr, done.stderr
 
 
-async def test_a_unix_socket_is_no_way_round(stand: Stand) -> None:
-    async with caller(stand) as connection:
-        with pytest.raises(asyncssh.ChannelOpenError, match=r"ssh\.unsupported"):
-            await connection.open_unix_connection("/run/docker.sock")
-    (judged,) = await stand.recorded("action.judged")
-    assert (judged["form"], judged["text"]) == ("forward", "unix:/run/docker.sock")
+async def test_a_unix_socket_is_no_way_round(server: sshd.Sshd, tmp_path: Path) -> None:
+    """Leave to send things out is no leave to talk to what may rule the machine."""
+    rules = [{"allow": {"effects": ["read", "export"]}}]
+    async with standing(tmp_path, [Host(server)], [POLICY | {"rules": rules}]) as stand:
+        async with caller(stand) as connection:
+            with pytest.raises(asyncssh.ChannelOpenError, match=r"policy\.default"):
+                await connection.open_unix_connection("/run/docker.sock")
+            with pytest.raises(asyncssh.ChannelListenError):
+                await connection.forward_remote_port("127.0.0.1", 0, "127.0.0.1", 22)
+        one, two = await stand.recorded("action.judged", 2)
+    assert (one["form"], one["text"]) == ("forward", "unix:/run/docker.sock")
+    assert (two["form"], two["text"], two["verdict"]) == ("listen", "127.0.0.1:0", "deny")
 
 
 async def test_the_agent_is_not_forwarded(stand: Stand) -> None:
@@ -354,5 +359,5 @@ async def test_nothing_begins_once_it_is_killed(stand: Stand) -> None:
         with pytest.raises(asyncssh.ChannelOpenError, match="the session is over"):
             session.session(connection)  # type: ignore[arg-type]
         with pytest.raises(asyncssh.ChannelOpenError, match="the session is over"):
-            await session.forward("db.internal", 5432)
+            await session.forwards.to_place("db.internal", 5432)
         await connection.wait_closed()

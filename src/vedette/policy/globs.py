@@ -13,17 +13,17 @@ from vedette.policy import open_names
 
 # What may stand before the colon of an object that is no relation: globs may name these and no others.
 # Most are PostgreSQL's own ObjectType words (src/include/nodes/parsenodes.h), the others what no ObjectType
-# is about: settings, the server itself, objects of a cluster, files, programs, terminals, notification
-# channels, advisory locks, prepared transactions, the write-ahead log.
+# is about: settings, the server itself, objects of a cluster, files, programs, terminals, sockets and
+# ports of a host, notification channels, advisory locks, prepared transactions, the write-ahead log.
 KINDS = frozenset(
     {
         "access_method", "aggregate", "cast", "channel", "collation", "conversion", "database",
         "default", "domain", "event_trigger", "extension", "file", "function", "host", "index",
-        "kubernetes", "language", "largeobject", "lock", "opclass", "operator", "opfamily", "parameter",
-        "policy", "procedure", "program", "publication", "role", "rule", "schema", "server", "setting",
-        "statistic_ext", "statistics", "subscription", "system", "tablespace", "terminal", "transaction",
+        "kubernetes", "language", "largeobject", "listen", "lock", "opclass", "operator", "opfamily",
+        "parameter", "policy", "procedure", "program", "publication", "role", "rule", "schema", "server",
+        "setting", "statistic_ext", "statistics", "subscription", "system", "tablespace", "terminal", "transaction",
         "transform", "trigger", "tsconfiguration", "tsdictionary", "tsparser", "tstemplate", "type",
-        "usermapping", "wal", "wrapper",
+        "unix", "usermapping", "wal", "wrapper",
     }
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from vedette.identity.errors import IdentityError
 from vedette.model import Principal
 from vedette.protocols.ssh import algorithms
 from vedette.protocols.ssh.devices import DEVICE_SECONDS, Devices, Room, Waiting
+from vedette.protocols.ssh.forwards import Forwards
 from vedette.protocols.ssh.words import line
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ class Door:
     What a listener offers. *moment* is remembered before evidence is checked (see Live.register).
 
     *deadline* is in seconds, *clock* gives Unix time in seconds; *refused* puts a try on record. By
-    *devices*, people sign in with a browser that is elsewhere; *room* counts those who are at it.
+    *devices*, people sign in with a browser that is elsewhere; *room* counts those who are at it. Where only
+    some resources are *behind* it (each with its login), the login's name says which, too.
     """
 
     identity: Identity
@@ -95,6 +97,14 @@ class Door:
     moment: Callable[[], int]
     devices: Devices | None = None
     room: Room = field(default_factory=Room)
+    behind: Mapping[str, str] | None = None
+
+    def claim(self, user: str) -> Claim | None:
+        """What *user* asks for here; None where that is nothing."""
+        found = claimed(user)
+        if self.behind is None or (found is not None and found.resource in self.behind):
+            return found
+        return next((Claim(name, login) for name, login in self.behind.items() if login == user), None)
 
 
 def claimed(user: str) -> Claim | None:
@@ -210,7 +220,7 @@ class Doorman(asyncssh.SSHServer):
         """The person has been shown the code: wait for them."""
         waiting, self._waiting = self._waiting, None
         assert waiting is not None  # noqa: S101
-        claim = claimed(user)
+        claim = self._door.claim(user)
         try:
             async with asyncio.timeout(DEVICE_SECONDS):
                 token = await waiting.finish()
@@ -250,7 +260,7 @@ class Doorman(asyncssh.SSHServer):
             if self._offers > MAX_OFFERS:
                 self._too_many()
                 return None
-        claim = self._begin(user) if proof else claimed(user)
+        claim = self._begin(user) if proof else self._door.claim(user)
         if claim is None:
             return None
         try:
@@ -282,7 +292,7 @@ class Doorman(asyncssh.SSHServer):
         if self._proofs > MAX_PROOFS:
             self._too_many()
             return None
-        claim = claimed(user)
+        claim = self._door.claim(user)
         if claim is None:
             reason = "the user name has to be the name of a resource, or login%resource"
             self._tell(Refused("login.resource", reason, user[:MAX_CLAIM_CHARACTERS]))
@@ -312,14 +322,14 @@ class Doorman(asyncssh.SSHServer):
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
     ) -> Awaitable[asyncssh.SSHTCPSession[bytes]]:
-        return self._rooms.forward(dest_host, dest_port)
+        return self._rooms.forwards.to_place(dest_host, dest_port)
 
-    def unix_connection_requested(self, dest_path: str) -> asyncssh.SSHUNIXSession[bytes]:
-        raise self._rooms.refused("forward", f"unix:{dest_path}")
+    def unix_connection_requested(self, dest_path: str) -> Awaitable[asyncssh.SSHUNIXSession[bytes]]:
+        return self._rooms.forwards.to_socket(dest_path)
 
-    def server_requested(self, listen_host: str, listen_port: int) -> bool:
-        self._rooms.refused("listen", f"{listen_host}:{listen_port}")
-        return False
+    def server_requested(self, listen_host: str, listen_port: int) -> Awaitable[asyncssh.SSHListener | bool]:
+        assert self.connection is not None  # noqa: S101
+        return self._rooms.forwards.listen(self.connection, listen_host, listen_port)
 
     def unix_server_requested(self, listen_path: str) -> bool:
         self._rooms.refused("listen", f"unix:{listen_path}")
@@ -342,7 +352,8 @@ class Rooms(Protocol):
     def session(
         self, conn: asyncssh.SSHServerConnection
     ) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]: ...
-    def forward(self, host: str, port: int) -> Awaitable[asyncssh.SSHTCPSession[bytes]]: ...
+    @property
+    def forwards(self) -> Forwards: ...
     def refused(self, kind: str, text: str) -> asyncssh.ChannelOpenError:
         """Put it on record; what to answer a channel with."""
 

@@ -20,6 +20,8 @@ READ_AT_ONCE = 8 << 10
 _NAMES = re.compile(r"(?:LANG|LC_[A-Z]{1,32}|TZ|GIT_PROTOCOL)", re.ASCII)
 _VALUES = re.compile(r"[A-Za-z0-9_.@:=+,-]{0,64}", re.ASCII)
 MAX_ENVIRONMENT = 64
+#: sun_path, unix(7).
+MAX_SOCKET_CHARACTERS = 107
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,252})|[0-9a-f:.]{2,45}", re.ASCII)
 
 State = tuple[tuple[str, str], ...]
@@ -81,9 +83,11 @@ def destination(host: str) -> str:
     return name
 
 
-def forward(host: str, port: int, user: str) -> Action:
+def forward(host: str, port: int, user: str, resource: str = "") -> Action:
     """
     A connection from the host to *host* in its `canonical` form, whose bytes nobody reads.
+
+    *resource* is that of the gateway's own to which it leads instead: there they are read.
 
     Raises:
         Unreadable: no name or address that a rule could speak of.
@@ -92,7 +96,45 @@ def forward(host: str, port: int, user: str) -> Action:
     if not 0 < port <= 65535:
         raise Unreadable("this is no port")
     touches = (Touch(Effect.EXPORT, f"host:{name}:{port}"),)
-    return Action(PROTOCOL, "forward", f"{name}:{port}", touches, state=state(user, {}))
+    where = (("resource", resource),) if resource else ()
+    return Action(PROTOCOL, "forward", f"{name}:{port}", touches, state=state(user, {}) + where)
+
+
+def socket(path: str, user: str) -> Action:
+    """
+    A connection to a Unix socket on the host.
+
+    Raises:
+        Unreadable: no whole path, or one that leads who knows where.
+    """
+    whole = path.startswith("/") and "\0" not in path and len(path) <= MAX_SOCKET_CHARACTERS
+    if not whole or ".." in path.split("/"):
+        raise Unreadable("this is no whole path of a socket")
+    plain = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+    if plain != path:
+        raise Unreadable("a socket's path is written without doubled or idle parts")
+    touches = _opened(f"unix:{path}")
+    return Action(PROTOCOL, "forward", f"unix:{path}", touches, state=state(user, {}))
+
+
+def listen(host: str, port: int, user: str) -> Action:
+    """
+    Listening on the host for connections that lead to the caller. An empty *host* is all of its addresses
+    (RFC 4254 section 7.1); port 0 is any.
+
+    Raises:
+        Unreadable: no name or address that a rule could speak of.
+    """
+    name = destination(host) if host not in ("", "*") else "*"
+    if not 0 <= port <= 65535:
+        raise Unreadable("this is no port")
+    touches = _opened(f"listen:{name}:{port}")
+    return Action(PROTOCOL, "listen", f"{name}:{port}", touches, state=state(user, {}))
+
+
+def _opened(name: str) -> tuple[Touch, ...]:
+    """A door of the host's needs more than leave to send something out: behind a socket may be anything."""
+    return Touch(Effect.EXPORT, name), Touch(Effect.CONFIGURE, name)
 
 
 def admitted(environment: Mapping[bytes, bytes]) -> dict[str, str]:

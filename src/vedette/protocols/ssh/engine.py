@@ -19,6 +19,7 @@ from vedette.protocols.reception import Reception, Shared, TurnedAway, turned_aw
 from vedette.protocols.reception import address as address_of
 from vedette.protocols.ssh.accept import Caller, Door, Doorman, Entrance, Refused, options
 from vedette.protocols.ssh.dial import UpstreamRefused
+from vedette.protocols.ssh.forwards import Elsewhere
 from vedette.protocols.ssh.session import LAST_WORDS_SECONDS, Outcome, Session
 from vedette.trail import events
 from vedette.trail.judgements import Keep
@@ -53,19 +54,32 @@ class Engine:
         self._shared = shared
         self._reception = Reception(PROTOCOL, shared)
         self._crowd = Crowd()
+        #: Which place, seen from a resource, is another one: forwards there lead to that one's own engine.
+        self.elsewhere: Callable[[str, str, int], Elsewhere | None] = lambda seen_from, host, port: None
+        self._visits: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket, door: Door) -> None:
         """Serve everyone who comes to *listener*, until cancelled."""
 
-        async def visit(sock: socket.socket) -> None:
-            try:
-                await self._visit(sock, door)
-            except Exception as fault:  # noqa: BLE001
-                # One caller's trouble is that caller's alone.
-                log.error("an SSH session ended by a fault in the gateway: %s", type(fault).__name__)
-                sock.close()
+        try:
+            await serve(listener, lambda sock: self._visited(sock, door, address_of(sock)))
+        finally:
+            for visit in list(self._visits):
+                visit.cancel()
 
-        await serve(listener, visit)
+    def welcome(self, sock: socket.socket, door: Door, address: str) -> None:
+        """Serve one more, who comes from *address* by way of a session of this gateway's."""
+        visit = asyncio.create_task(self._visited(sock, door, address))
+        self._visits.add(visit)
+        visit.add_done_callback(self._visits.discard)
+
+    async def _visited(self, sock: socket.socket, door: Door, address: str) -> None:
+        try:
+            await self._visit(sock, door, address)
+        except Exception as fault:  # noqa: BLE001
+            # One caller's trouble is that caller's alone.
+            log.error("an SSH session ended by a fault in the gateway: %s", type(fault).__name__)
+            sock.close()
 
     def reload(self, backends: Mapping[str, Backend]) -> None:
         """New sessions use *backends*; live ones go by the policies in force from their next action on."""
@@ -79,13 +93,13 @@ class Engine:
 
     # --- one caller ---------------------------------------------------------------------------------
 
-    async def _visit(self, sock: socket.socket, door: Door) -> None:
-        address = address_of(sock)
+    async def _visit(self, sock: socket.socket, door: Door, address: str) -> None:
         if not self._crowd.enter():
             self._refused(address, Refused("login.crowded", "too many logins are under way"))
             sock.close()
             return
         session = Session(self._shared.clock)
+        session.peer = address
         doorman = Doorman(door, session, lambda refused: self._refused(address, refused))
         try:
             connection = Entrance(options(door, doorman), doorman)
@@ -157,6 +171,7 @@ class Engine:
         )  # fmt: skip
         self._reception.opened(opened)
         self.sessions[name], self._gates[name] = session, gate
+        session.forwards.elsewhere = lambda host, port: self.elsewhere(gate.resource.name, host, port)
         try:
             seat.activity = lambda: session.activity
             seat.end = session.close

@@ -17,9 +17,9 @@ from vedette.model import Action, Allow, Deny, MaskRule, Recorded, Shell
 from vedette.protocols.lifetime import Ending
 from vedette.protocols.ssh import actions, obligations, words
 from vedette.protocols.ssh.files import Files
+from vedette.protocols.ssh.forwards import OVER, Forwards
 from vedette.protocols.ssh.meter import Meter
 from vedette.protocols.ssh.output import Output
-from vedette.protocols.ssh.tunnel import Tunnel
 from vedette.protocols.ssh.wire import PACKET, WINDOW, Down, Terminal, Up, channel
 from vedette.recording.tape import Reel, Subject, Tapes
 
@@ -37,7 +37,6 @@ KILL_SECONDS = 0.5
 #: How long a peer may take to read our last words.
 LAST_WORDS_SECONDS = 2.0
 MAX_TEXT_CHARACTERS = 1000
-OVER = "vedette: the session is over"
 
 Environment = Mapping[str, str]
 SFTP = "sftp"
@@ -47,7 +46,7 @@ T = TypeVar("T")
 UNSUPPORTED = {
     "subsystem": "subsystems other than SFTP are not let through",
     "forward": "forwards to this kind of place are not let through",
-    "listen": "remote port forwarding is not let through",
+    "listen": "remote forwards from this kind of place are not let through",
     "agent": "agent forwarding is not let through",
     "x11": "X11 forwarding is not let through",
 }
@@ -126,8 +125,9 @@ class Session:
         self._sent = 0
         self._received = 0
         self._passed: dict[str, list[int]] = {}
-        self._tunnels = 0
-        self._tunnelled: set[Tunnel] = set()
+        self.forwards = Forwards(self, clock)
+        #: From where the caller comes, an address.
+        self.peer = ""
         self._ups: set[Up] = set()
         self._none_left = asyncio.Event()
         self._stopping = False
@@ -162,8 +162,7 @@ class Session:
         for down in list(self._downs):
             if down.task is not None:
                 down.task.cancel()
-        for tunnel in list(self._tunnelled):
-            tunnel.abandon()
+        self.forwards.abandon()
         gate = self._gate
         return End(
             reason, gate.actions if gate else 0, gate.denied if gate else 0, self._sent, self._received
@@ -247,59 +246,37 @@ class Session:
         self._downs.add(down)
         return channel(conn, self._note), down
 
-    async def forward(self, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
-        """A connection from the host to *host*, where policy lets it. Raises ChannelOpenError."""
-        if self.ended:
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, OVER)
-        if self._tunnels >= MAX_CHANNELS:
-            reason = f"vedette: {MAX_CHANNELS} forwards are open; close one first"
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, reason)
-        self._tunnels += 1  # from now on: those that wait count too
-        try:
-            await self._reached(self._begun.wait())
-            try:
-                action, name = actions.forward(host, port, self._login), actions.destination(host)
-            except actions.Unreadable:
-                raise self.refused("forward", f"{host}:{port}") from None
-            return await self._tunnel(action, name, port)
-        except BaseException:
-            self._tunnels -= 1
-            raise
+    # --- what forwards ask of the session they belong to (`forwards.Around`) --------------------------
 
-    async def _tunnel(self, action: Action, host: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
+    @property
+    def host(self) -> asyncssh.SSHClientConnection:
+        assert self._up is not None  # noqa: S101  (asked for after `begin` only)
+        return self._up
+
+    @property
+    def login(self) -> str:
+        return self._login
+
+    async def begun(self) -> None:
+        await self.unless_over(self._begun.wait())
+
+    async def ruled(self, action: Action) -> Ruled:
         assert self._gate is not None  # noqa: S101
-        assert self._up is not None  # noqa: S101
         judged = self._gate.judge(
             action, _message(action.text), check=obligations.met(action), told=lambda number, hold: None
         )
-        ruled = judged if isinstance(judged, Ruled) else await self._reached(judged)
-        if isinstance(ruled.verdict, Deny):
-            said = words.refusal(ruled.verdict).decode().strip()
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, said)
-        began = self._clock()
+        return judged if isinstance(judged, Ruled) else await judged
 
-        def ended(received: int, reached: str) -> None:
-            self._tunnels -= 1
-            self._tunnelled.discard(tunnel)
-            status = "error" if reached else "ok"
-            self._came(
-                Outcome(ruled.action, status, reached and f"limit {reached}", received, self._clock() - began)
-            )
+    def meter(self, allow: Allow) -> Meter:
+        return Meter(allow.limits, self._passed)
 
-        tunnel = Tunnel(Meter(ruled.verdict.limits, self._passed), self._carried, ended)
-        try:
-            await self._up.create_connection(lambda: tunnel.up, host, port, window=WINDOW, max_pktsize=PACKET)
-        except asyncssh.ChannelOpenError as no:
-            self._came(Outcome(ruled.action, "error", "not connected", 0, self._clock() - began))
-            raise asyncssh.ChannelOpenError(no.code, "vedette: the host could not connect there") from None
-        if self.ended:
-            tunnel.up.close()
-            self._came(Outcome(ruled.action, "lost", "", 0, self._clock() - began))
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, OVER)
-        self._tunnelled.add(tunnel)
-        return tunnel.down
+    def carried(self, up: int, down: int) -> None:
+        self._carried(up, down)
 
-    async def _reached(self, waited: Awaitable[T]) -> T:
+    def came(self, action: str, status: str, tag: str, size: int, seconds: float) -> None:
+        self._came(Outcome(action, status, tag, size, seconds))
+
+    async def unless_over(self, waited: Awaitable[T]) -> T:
         """What is waited for, unless the session ends first: then there is no channel to open."""
         task = asyncio.ensure_future(waited)  # noqa: TID251  (it is awaited right here)
         try:
