@@ -30,6 +30,7 @@ EDGE = (
     "protocols.ssh.copies",
     "protocols.ssh.files",
     "protocols.ssh.own",
+    "protocols.ssh.forwards",
     "protocols.kubernetes.connection",
     "protocols.kubernetes.exchange",
     "protocols.kubernetes.rehearsal",

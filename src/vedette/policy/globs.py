@@ -21,9 +21,9 @@ KINDS = frozenset(
         "default", "domain", "event_trigger", "extension", "file", "function", "host", "index",
         "kubernetes", "language", "largeobject", "listen", "lock", "opclass", "operator", "opfamily",
         "parameter", "policy", "procedure", "program", "publication", "role", "rule", "schema", "server",
-        "setting", "statistic_ext", "statistics", "subscription", "system", "tablespace", "terminal", "transaction",
-        "transform", "trigger", "tsconfiguration", "tsdictionary", "tsparser", "tstemplate", "type",
-        "unix", "usermapping", "wal", "wrapper",
+        "setting", "statistic_ext", "statistics", "subscription", "system", "tablespace", "terminal",
+        "transaction", "transform", "trigger", "tsconfiguration", "tsdictionary", "tsparser", "tstemplate",
+        "type", "unix", "usermapping", "wal", "wrapper",
     }
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import asyncssh
 
@@ -14,7 +14,7 @@ from vedette.gate import Ruled
 from vedette.model import Action, Allow, Deny
 from vedette.protocols.ssh import actions, words
 from vedette.protocols.ssh.meter import Meter
-from vedette.protocols.ssh.tunnel import Bridge, End, Tunnel
+from vedette.protocols.ssh.tunnel import End, Tunnel
 from vedette.protocols.ssh.wire import PACKET, WINDOW
 
 #: Open at once on one connection, those that wait included; and places on a host that are listened on.
@@ -61,6 +61,32 @@ class Around(Protocol):
 
 
 Connect = Callable[[End], Awaitable[object]]
+
+
+class Bridge(asyncio.Protocol):
+    """Joins an end of a tunnel with a connection of this machine's instead of a channel."""
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # What an end asks of a channel, a transport can do as well.
+        self._end.connection_made(cast("asyncssh.SSHTCPChannel[bytes]", transport))
+
+    def data_received(self, data: bytes) -> None:
+        self._end.data_received(data, None)
+
+    def eof_received(self) -> bool:
+        return self._end.eof_received()
+
+    def pause_writing(self) -> None:
+        self._end.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._end.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end.connection_lost(exc)
 
 
 class Forwards:

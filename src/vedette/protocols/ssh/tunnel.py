@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import cast
 
 import asyncssh
 
@@ -95,32 +93,6 @@ class End(asyncssh.SSHTCPSession[bytes]):
         """At once."""
         if self._channel is not None:
             self._channel.abort()
-
-
-class Bridge(asyncio.Protocol):
-    """Joins an end of a tunnel with a connection of this machine's instead of a channel."""
-
-    def __init__(self, end: End) -> None:
-        self._end = end
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # What an end asks of a channel, a transport can do as well.
-        self._end.connection_made(cast("asyncssh.SSHTCPChannel[bytes]", transport))
-
-    def data_received(self, data: bytes) -> None:
-        self._end.data_received(data, None)
-
-    def eof_received(self) -> bool:
-        return self._end.eof_received()
-
-    def pause_writing(self) -> None:
-        self._end.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._end.resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end.connection_lost(exc)
 
 
 class Tunnel:
