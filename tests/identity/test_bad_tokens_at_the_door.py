@@ -81,6 +81,7 @@ def test_every_code_is_met_but_those_that_no_token_by_itself_can_cause():
         "identity.certificate",
         "identity.blocked",
         "identity.missing",
+        "identity.device",
     }
 
 

@@ -102,6 +102,41 @@ async def test_a_command_is_judged_before_it_starts(tmp_path, websocket):
 
 
 @WAYS
+async def test_what_exec_shows_is_masked(tmp_path, websocket):
+    mask = {"mask": {"entities": ["email"], "as": "redact"}}
+    async with staged(tmp_path, rules(ALLOW, mask)) as stage:
+        streams = Streams(stage.cluster, websocket=websocket)
+        streams.container.files["/people"] = b"one: ada@example.com\ntwo: bob@example.com"
+        done = await stage.kubectl()("exec", "web", "--", "cat", "/people")
+        assert done.status == 0, done.err
+        assert done.out.startswith("one: ")
+        assert "two: " in done.out
+        assert "@example.com" not in done.out
+        wrong = await stage.kubectl()("exec", "web", "--", "cat", "/eve@example.com")
+        assert "eve@" not in wrong.err
+        assert wrong.status == 1
+        await until(lambda: len(stage.journal("recording.sealed")) >= 2, "seals")
+        for file in (stage.app.folder.path / "recordings").glob("*.cast"):
+            assert "@example.com" not in file.read_text()
+        assert any(each.get("masks") for each in stage.journal("action.outcome"))
+
+
+async def test_a_log_that_is_followed_is_masked_as_it_comes(tmp_path):
+    mask = {"mask": {"entities": ["email"], "as": "redact"}}
+    async with staged(tmp_path, rules(ALLOW, mask)) as stage:
+        async with started(stage.kubectl(), "logs", "-f", "web") as child:
+            for number in range(3):
+                assert await child.stdout.readline() == b"line %d\n" % number
+            stage.cluster.log("web", "mail from ada@example.com came")
+            line = await child.stdout.readline()
+            assert line.startswith(b"mail from ")
+            assert b"ada@" not in line
+        whole = await stage.kubectl()("logs", "web")
+        assert "mail from" in whole.out
+        assert "ada@" not in whole.out
+
+
+@WAYS
 async def test_cp_both_ways(tmp_path, websocket):
     async with staged(tmp_path) as stage:
         streams = Streams(stage.cluster, websocket=websocket)

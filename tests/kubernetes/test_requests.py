@@ -445,7 +445,8 @@ async def test_what_cannot_be_masked_is_refused(tmp_path):
     async with staged(tmp_path, masked()) as stage, raw(stage) as caller:
         only = await caller.get("/api/v1/configmaps", "Accept: application/vnd.kubernetes.protobuf")
         assert (only.status, only.code) == (406, "kubernetes.accept")
-        streams = await caller.get(EXEC, *SOCKET)
+        forward = (*SOCKET[:4], "Sec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io")
+        streams = await caller.get(f"{PODS}/web/portforward", *forward)
         assert (streams.status, streams.code) == (403, "masking.refused")
         assert not stage.cluster.heard
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vedette.protocols.http import spdy
@@ -20,16 +20,20 @@ FORWARD = "portforward.k8s.io"
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
 
 STDIN, STDOUT, STDERR, STATUS, RESIZE, CLOSED = 0, 1, 2, 3, 4, 255
+_OUTPUTS = {STDOUT: "o", STDERR: "e"}
 MAX_STATUS_BYTES = 64 << 10
 MAX_STREAMS = 1000
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
 class Watcher(Protocol):
-    """Who looks on: limits and recordings. Raises OSError where what passes cannot be recorded."""
+    """Who looks on: masks, limits and recordings. Raises OSError where what passes cannot be recorded."""
 
-    def shown(self, data: bytes, stream: str) -> bool:
-        """Whether *data* may go to the caller, as ``o`` (output) or ``e`` (standard error)."""
+    def shown(self, data: bytes, stream: str) -> bytes:
+        """What of *data* goes to the caller by now: ``o`` output, ``e`` standard error. Raises Over."""
+
+    def rest(self, stream: str, *, final: bool) -> bytes:
+        """What was held back of that stream, and goes now: it has paused, or is over (*final*)."""
 
     def typed(self, data: bytes) -> None: ...
     def resized(self, width: int, height: int) -> None: ...
@@ -60,6 +64,9 @@ class Content(Protocol):
 
     def down(self, data: bytes) -> Generator[Opening, bool, None]: ...
     def up(self, data: bytes) -> None: ...
+    def rest(self, *, final: bool) -> None:
+        """Give what was held back of what is shown: it has paused, or is over (*final*)."""
+
     def say(self, text: str) -> None:
         """Our own words, as the reason for which it ends."""
 
@@ -93,13 +100,25 @@ class Channels:
         # Some servers begin by an empty message on their standard input's channel.
         if not data or (data[0] not in self._brings and data != b"\0"):
             raise Malformed("a message on a channel that clusters do not have")
+        if data[0] in (STDOUT, STDERR):
+            shown = self._watcher.shown(data[1:], _OUTPUTS[data[0]])
+            if shown or len(data) == 1:
+                self._show(data[0], shown)
+            return
+        if data[0] in (STATUS, CLOSED):
+            self.rest(final=True)
         if data[0] == STATUS:
             self.status = (self.status + data[1:])[:MAX_STATUS_BYTES]
-        elif data[0] in (STDOUT, STDERR):
-            if not self._watcher.shown(data[1:], "o" if data[0] == STDOUT else "e"):
-                raise Over
-            self.carried += len(data) - 1
         self.to_down.append(data)
+
+    def rest(self, *, final: bool) -> None:
+        for channel, stream in _OUTPUTS.items():
+            if held := self._watcher.rest(stream, final=final):
+                self._show(channel, held)
+
+    def _show(self, channel: int, data: bytes) -> None:
+        self.carried += len(data)
+        self.to_down.append(bytes((channel,)) + data)
 
     def say(self, text: str) -> None:
         self.to_down.append(bytes((STATUS,)) + failure(text))
@@ -126,10 +145,12 @@ class Ports:
     def up(self, data: bytes) -> None:
         if not data or data[0] >= self._channels:
             raise Malformed("a message on a channel that clusters do not have")
-        if not self._watcher.shown(data[1:], "o"):
-            raise Over
-        self.carried += len(data) - 1
-        self.to_down.append(data)
+        shown = self._watcher.shown(data[1:], "o")
+        self.carried += len(shown)
+        self.to_down.append(data[:1] + shown)
+
+    def rest(self, *, final: bool) -> None:
+        """Nothing of it is held back."""
 
     def say(self, text: str) -> None:
         """There is nowhere to say it."""
@@ -241,19 +262,33 @@ class Streams:
             if not self._known(frame.stream):
                 continue
             if isinstance(frame, spdy.Data):
-                self._brought(frame, self._open.get(frame.stream, ""))
+                frame = self._brought(frame, self._open.get(frame.stream, ""))
             self.to_down.append(self._write_down.write(frame))
             self._closed(frame)
 
-    def _brought(self, frame: spdy.Data, name: str) -> None:
+    def _brought(self, frame: spdy.Data, name: str) -> spdy.Data:
+        """What of *frame* goes on."""
         if not name:
             raise Malformed("data of no stream")
         if name == "error":
-            self.status = (self.status + frame.data)[:MAX_STATUS_BYTES]
-        elif not self._watcher.shown(frame.data, "e" if name == "stderr" else "o"):
-            raise Over
-        else:
-            self.carried += len(frame.data)
+            if self._names:
+                self.rest(final=True)
+                self.status = (self.status + frame.data)[:MAX_STATUS_BYTES]
+            return frame
+        stream = "e" if name == "stderr" else "o"
+        shown = self._watcher.shown(frame.data, stream)
+        if frame.flags & spdy.FIN and self._names:
+            shown += self._watcher.rest(stream, final=True)
+        self.carried += len(shown)
+        return replace(frame, data=shown)
+
+    def rest(self, *, final: bool) -> None:
+        for number, name in self._open.items():
+            if not self._names or name not in ("stdout", "stderr"):
+                continue
+            if held := self._watcher.rest("e" if name == "stderr" else "o", final=final):
+                self.carried += len(held)
+                self.to_down.append(self._write_down.write(spdy.Data(number, 0, held)))
 
     def say(self, text: str) -> None:
         for number, name in self._open.items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from vedette.kubernetes.masks import Mask, WatchMask, masked_body
 from vedette.masking.plan import CannotMask
+from vedette.masking.stream import TextMask
 from vedette.masking.tally import Tally
 from vedette.model import Allow
 from vedette.protocols.aside import aside
@@ -50,14 +52,48 @@ class Broken(Exception):
 
 
 class Transform(Protocol):
-    """Rewrites an answer's body on its way. Raises Broken where it cannot."""
+    """
+    Rewrites an answer's body on its way. Raises Broken where it cannot.
+
+    *patience* is for how many seconds what is held back may be, None where nothing is; `pause` then
+    gives what may be shown of it.
+    """
+
+    @property
+    def patience(self) -> float | None: ...
+    def pause(self) -> bytes: ...
 
     def feed(self, data: bytes) -> bytes: ...
     def end(self) -> bytes: ...
 
 
+class Told:
+    """A log under a mask."""
+
+    def __init__(self, mask: TextMask) -> None:
+        self._mask = mask
+
+    @property
+    def patience(self) -> float | None:
+        return self._mask.patience
+
+    def feed(self, data: bytes) -> bytes:
+        return self._mask.feed(data)
+
+    def pause(self) -> bytes:
+        return self._mask.pause()
+
+    def end(self) -> bytes:
+        return self._mask.finish()
+
+
 class Watched:
-    """A watch under a mask."""
+    """A watch under a mask: an event is held until it is whole, however long that takes."""
+
+    patience = None
+
+    def pause(self) -> bytes:
+        return b""
 
     def __init__(self, mask: Mask, tally: Tally) -> None:
         self._mask = WatchMask(mask, tally)
@@ -190,6 +226,9 @@ class Exchange:
             raise Broken("upstream.protocol", "the cluster switched protocols unasked")
         if mask is None:
             await self.bring(wire, found)
+        elif asking.asked.verb == "log" and found.status == 200:
+            hide = self.hiding()
+            await self.bring(wire, found, None if hide is None else Told(hide()))
         elif asking.asked.follows and found.status == 200:
             await self.bring(wire, found, Watched(mask, self.tally))
         else:
@@ -245,6 +284,15 @@ class Exchange:
         more = (*kept, *self.notices, *((("Connection", "close"),) if self.last else ()))
         return writing.response(status, answers.PHRASES.get(status, "OK"), more, framing)
 
+    def hiding(self) -> Callable[[], TextMask] | None:
+        """What makes the mask of one text that comes bit by bit; None where nothing in it is hidden."""
+        key = self.session.backend.mask_key
+        mask, _ = judging.mask(self.asking, self.allow, key)
+        if mask is None:
+            return None
+        terminal = self.asking.asked.flag("tty")
+        return partial(TextMask, self.allow.masks, key, self.tally, terminal=terminal)
+
     def limited(self) -> Broken:
         return Broken("limit.reached", f"the limit of rule {self.meter.reached} is reached", 403)
 
@@ -281,7 +329,7 @@ class Exchange:
             head = b""
             await down.drained()
             try:
-                data = await wire.piece(reader)
+                data = await self._next(wire, reader, transform)
             except Gone:
                 if reader.endless:
                     data = b""
@@ -290,6 +338,19 @@ class Exchange:
                 raise Broken("upstream.lost", "the cluster ended its answer before its end") from None
             except Malformed as bad:
                 raise _unreadable(bad) from None
+
+    async def _next(self, wire: Wire, reader: Body, transform: Transform | None) -> bytes:
+        """The next bytes. What is held back meanwhile is shown where it may be. Raises Gone, Malformed."""
+        while transform is not None and transform.patience is not None:
+            try:
+                async with asyncio.timeout(transform.patience):
+                    return await wire.piece(reader)
+            except TimeoutError:
+                held = transform.pause()
+                self.carried += len(held)
+                self.down.write(writing.chunk(held))
+                await self.down.drained()
+        return await wire.piece(reader)
 
     def _first(self, wire: Wire, reader: Body) -> bytes:
         """What has come with the head already, so that both go to the caller in one."""

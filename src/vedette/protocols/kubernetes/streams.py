@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
+from vedette.masking.stream import TextMask
 from vedette.model import Recorded
 from vedette.protocols.http.heads import Malformed
 from vedette.protocols.http.wire import Gone, Wire
@@ -20,19 +22,38 @@ END_SECONDS = 5.0
 
 
 class Watching:
-    """Limits on what is shown, and its recording."""
+    """Masks and limits on what is shown, and its recording. *hide* makes the mask of one stream."""
 
-    def __init__(self, meter: Meter, reel: Reel | None, typed: bool) -> None:
+    def __init__(
+        self, meter: Meter, reel: Reel | None, typed: bool, hide: Callable[[], TextMask] | None
+    ) -> None:
         self._meter = meter
         self._reel = reel
         self._typed = typed
+        self._masks = {stream: hide() for stream in "oe"} if hide is not None else {}
 
-    def shown(self, data: bytes, stream: str) -> bool:
+    @property
+    def patience(self) -> float | None:
+        """For how many seconds what is held back may be held; None where nothing is."""
+        found = [each.patience for each in self._masks.values()]
+        return min((each for each in found if each is not None), default=None)
+
+    def shown(self, data: bytes, stream: str) -> bytes:
         if not self._meter.permits(data):
-            return False
-        if self._reel is not None:
+            raise Over
+        mask = self._masks.get(stream)
+        return self._kept(data if mask is None else mask.feed(data), stream)
+
+    def rest(self, stream: str, *, final: bool) -> bytes:
+        mask = self._masks.get(stream)
+        if mask is None:
+            return b""
+        return self._kept(mask.finish() if final else mask.pause(), stream)
+
+    def _kept(self, data: bytes, stream: str) -> bytes:
+        if self._reel is not None and data:
             self._reel.put(data, stream)
-        return True
+        return data
 
     def typed(self, data: bytes) -> None:
         if self._reel is not None and self._typed:
@@ -87,13 +108,14 @@ class Switching:
     ) -> tuple[str, str]:
         exchange = self._exchange
         asked = exchange.asking.asked
-        watching = Watching(exchange.meter, reel, self._keep().input)
+        watching = Watching(exchange.meter, reel, self._keep().input, exchange.hiding())
         tunnel = upgrade.tunnel(wants, protocol, asked, watching)
         exchange.begun, exchange.status, exchange.tunnel = True, 101, tunnel
         down = exchange.down
         down.write(handshake.answer(protocol, tuple(exchange.notices)))
         try:
-            await carry(down, wire, tunnel, lambda opening: self._judge(exchange, opening))
+            judge = partial(self._judge, exchange)
+            await carry(down, wire, tunnel, judge, lambda: watching.patience)
         except OSError:
             raise Broken(
                 "recording.unavailable", "what is shown cannot be recorded, so it ends", 503
@@ -118,15 +140,19 @@ class Switching:
         return Reel(session.tapes, subject)
 
 
-async def carry(down: Wire, up: Wire, tunnel: Tunnel, judge: Callable[[Opening], Awaitable[bool]]) -> None:
+async def carry(
+    down: Wire, up: Wire, tunnel: Tunnel, judge: Callable[[Opening], Awaitable[bool]],
+    patience: Callable[[], float | None],
+) -> None:  # fmt: skip
     """
-    Until one side has ended, and what it said has been handed on.
+    Until one side has ended, and what it said has been handed on. *patience* is for how many seconds what
+    is held back may be, None where nothing is.
 
     Raises:
         Broken: what one of them sent is not passed on.
     """
     from_down = asyncio.create_task(_from_down(down, up, tunnel, judge))
-    from_up = asyncio.create_task(_from_up(down, up, tunnel))
+    from_up = asyncio.create_task(_from_up(down, up, tunnel, patience))
     tasks = (from_down, from_up)
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -167,11 +193,11 @@ async def _from_down(
         return
 
 
-async def _from_up(down: Wire, up: Wire, tunnel: Tunnel) -> None:
+async def _from_up(down: Wire, up: Wire, tunnel: Tunnel, patience: Callable[[], float | None]) -> None:
     try:
         while not tunnel.over:
-            if not up.buffer:
-                await up.more()
+            if not up.buffer and not await _more(up, patience()):
+                tunnel.rest(final=False)
             data = bytes(up.buffer)
             up.buffer.clear()
             try:
@@ -180,9 +206,20 @@ async def _from_up(down: Wire, up: Wire, tunnel: Tunnel) -> None:
                 _hand_on(down, up, tunnel)
             await down.drained()
     except Gone:
-        return
+        tunnel.rest(final=True)
+        _hand_on(down, up, tunnel)
     except Over:
         raise Broken("limit.reached", "a limit is reached", 403) from None
+
+
+async def _more(up: Wire, patience: float | None) -> bool:
+    """Whether something came within so many seconds. Raises Gone."""
+    try:
+        async with asyncio.timeout(patience):
+            await up.more()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _hand_on(down: Wire, up: Wire, tunnel: Tunnel) -> None:

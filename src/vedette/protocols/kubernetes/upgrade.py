@@ -154,6 +154,9 @@ class Tunnel(Protocol):
 
     def from_down(self, data: bytes) -> Generator[Opening, bool, None]: ...
     def from_up(self, data: bytes) -> None: ...
+    def rest(self, *, final: bool) -> None:
+        """Give what was held back of what is shown: it has paused, or is over (*final*)."""
+
     def taken(self) -> tuple[bytes, bytes]:
         """What is to be sent up, and down, since it was asked last."""
 
@@ -173,6 +176,9 @@ class Raw:
 
     def from_up(self, data: bytes) -> None:
         self.content.up(data)
+
+    def rest(self, *, final: bool) -> None:
+        self.content.rest(final=final)
 
     def taken(self) -> tuple[bytes, bytes]:
         content = self.content
@@ -210,8 +216,14 @@ class Framed:
                 self.content.up(message.data)
                 self._frame(message.kind)
             else:
+                if message.kind == websocket.CLOSE:
+                    self.rest(final=True)
                 self._to_down.append(websocket.write(message, masked=False))
                 self._closed(message)
+
+    def rest(self, *, final: bool) -> None:
+        self.content.rest(final=final)
+        self._frame(websocket.BINARY)
 
     def _closed(self, message: Message) -> None:
         """Both sides say that they have ended (RFC 6455 section 5.5.1)."""
