@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -89,6 +90,7 @@ def _words(said: Said) -> str:
 
 class PostgresKit:
     name = "postgres"
+    listen: Mapping[str, str] = {}
     secret = SECRET
     masked = SSN
     rules = (
@@ -103,6 +105,9 @@ class PostgresKit:
 
     def recorded(self, message: bytes) -> bool:
         return message[:1] in (b"Q", b"P", b"B") and not any(own in message for own in _OWN)
+
+    def sessions(self, app: App) -> Mapping[str, Any]:
+        return app.engine.sessions
 
     def upstream(self) -> AbstractAsyncContextManager[FakePostgres]:
         return fake_postgres()

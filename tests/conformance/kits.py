@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.conformance.kit_postgres import PostgresKit
+from tests.conformance.kit_ssh import SshKit
 from tests.testbed.gateway import hosted, write
 from tests.testbed.processes import PATIENCE_SECONDS
 from vedette.app import App
@@ -75,6 +76,8 @@ class Kit(Protocol):
     """
 
     name: str
+    #: What ``gateway.listen`` says for it; empty for what the testbed writes by itself.
+    listen: Mapping[str, str]
     rules: Sequence[Mapping[str, Any]]
     secret: str
     masked: str
@@ -85,13 +88,16 @@ class Kit(Protocol):
     def recorded(self, message: bytes) -> bool:
         """Whether what the upstream heard is an action of a caller's, which a record must stand for."""
 
+    def sessions(self, app: App) -> Mapping[str, Any]:
+        """The engine's sessions, by name."""
+
     def upstream(self) -> AbstractAsyncContextManager[Any]: ...
     async def call(self, app: App, token: str) -> Caller: ...
     def garble(self, fake: Any, action: str) -> None:
         """Make the upstream answer that action with what nobody can read."""
 
 
-ENGINES: dict[str, Kit] = {"postgres": PostgresKit()}
+ENGINES: dict[str, Kit] = {"postgres": PostgresKit(), "ssh": SshKit()}
 
 
 class Stage:
@@ -136,5 +142,7 @@ async def until(true: Callable[[], bool], what: str = "") -> None:
 async def staged(kit: Kit, folder: Path, **sections: Mapping[str, Any]) -> AsyncIterator[Stage]:
     """A gateway with the kit's rules before the kit's upstream."""
     policy = {"name": "conformance", "who": {}, "where": {}, "rules": [dict(rule) for rule in kit.rules]}
+    if kit.listen:
+        sections["gateway"] = {"listen": dict(kit.listen)} | dict(sections.get("gateway", {}))
     async with kit.upstream() as fake, hosted(write(folder, [fake], [policy], **sections)) as app:
         yield Stage(kit, fake, app, folder)

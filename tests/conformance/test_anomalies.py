@@ -58,7 +58,7 @@ async def _check(stage: Stage, seen: list[bytes], digests: set[str], canary, hea
     kit = stage.kit
     assert await canary.act("read") == "", "another session is well"
     stage.app.journal.flush()
-    await until(lambda: len(stage.app.engine.sessions) == 1, "the session has ended")
+    await until(lambda: len(kit.sessions(stage.app)) == 1, "the session has ended")
     stage.app.journal.flush()
     await until(lambda: sum(not line.over for line in stage.fake.lines) == 1, "its upstream is closed")
     records = stage.journal()

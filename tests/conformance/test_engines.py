@@ -117,7 +117,7 @@ async def test_6_when_either_side_vanishes_the_other_is_closed_on_record(kit, tm
         (closed,) = await stage.recorded("session.closed")
         assert closed["reason"].startswith(side)
         await until(lambda: all(line.over for line in stage.fake.lines), "the upstream is closed")
-        assert not stage.app.engine.sessions
+        assert not kit.sessions(stage.app)
         await caller.close()
 
 
