@@ -17,7 +17,7 @@ from vedette.masking.prose import hide
 from vedette.masking.rewrite import rewrite
 from vedette.masking.tally import Tally
 from vedette.model import MaskRule
-from vedette.protocols.http import bodies, heads
+from vedette.protocols.http import bodies, heads, spdy, websocket
 from vedette.protocols.postgres import messages, scram, startup
 from vedette.shell import read as read_shell
 
@@ -70,6 +70,15 @@ def _read_http(data: bytes) -> None:
                 break
             before = len(buffer)
             assert len(body.take(buffer)) <= before, "a body longer than what came"
+
+
+def _read_streams(data: bytes) -> None:
+    """Both sides of exec and port-forward, by every protocol; nothing but what says that it is malformed."""
+    for masked in (True, False):
+        with contextlib.suppress(heads.Malformed):
+            websocket.Messages(masked=masked).feed(data)
+    with contextlib.suppress(heads.Malformed):
+        spdy.Frames().feed(data)
 
 
 def _read_answer(head: bytes) -> heads.Response:
@@ -174,6 +183,18 @@ _PARAMETERS = {
 }
 
 TARGETS = (
+    Target(
+        "streams",
+        [
+            websocket.write(websocket.Message(websocket.BINARY, b"\x01hello"), masked=True),
+            websocket.write(websocket.Message(websocket.BINARY, b"\x02" * 300), masked=False),
+            spdy.Writer().write(
+                spdy.Control(spdy.SYN_STREAM, 0, bytes((0, 0, 0, 1, *bytes(6))), (("a", "b"),))
+            ),
+            spdy.Writer().write(spdy.reset(1, 3)) + spdy.Writer().write(spdy.Data(1, 1, b"x")),
+        ],
+        _read_streams,
+    ),
     Target(
         "http",
         [

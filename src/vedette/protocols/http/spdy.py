@@ -121,8 +121,8 @@ class Frames:
             text = self._zlib.decompress(block, MAX_HEADERS_BYTES)
         except zlib.error:
             raise Malformed("headers that do not unpack") from None
-        if self._zlib.unconsumed_tail or self._zlib.unused_data:
-            raise Malformed("headers that are too long")
+        if self._zlib.unconsumed_tail or self._zlib.unused_data or self._zlib.eof:
+            raise Malformed("headers that are too long, or whose compression ends")
         at = 4
         count = int.from_bytes(text[:4], "big")
         if len(text) < 4 or count > MAX_PAIRS:
