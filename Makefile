@@ -75,7 +75,7 @@ fuzz: prepare  ## Fuzz the decoders for MINUTES (default 10)
 	@VEDETTE_FUZZ_SECONDS=$$(( $${MINUTES:-10} * 60 )) $(BIN)/python -m pytest -m fuzz -p no:randomly \
 	    $(ARGS)
 
-bench: prepare servers  ## Ratios beside direct and pgbouncer (FULL=1: the long form)
+bench: prepare servers  ## Ratios beside direct, pgbouncer and ProxyJump (FULL=1: the long form)
 	@.ci/packages "the comparison with pgbouncer" pgbouncer=/usr/sbin/pgbouncer
 	@$(BIN)/python -m tests.bench $(if $(FULL),--full) $(ARGS)
 

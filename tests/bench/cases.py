@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.bench import accounting, load, logins, search
+from tests.bench import accounting, load, logins, search, ssh
 from tests.bench.figures import Figure
 from tests.bench.sides import Bench, Side
 from tests.testbed.processes import ChildFailed
@@ -231,6 +231,11 @@ def search_actions(bench: Bench, size: Size) -> list[Figure]:
     return search.searches(size.rows)
 
 
+def over_ssh(bench: Bench, size: Size) -> list[Figure]:
+    """Logins, copies, keystrokes and idle sessions over SSH, beside sshd alone and OpenSSH's ProxyJump."""
+    return ssh.measured(size.rounds, min(size.large_megabytes, 250))
+
+
 def _beside(bench: Bench, size: Size, side: Side, busy: Busy) -> float:
     """Milliseconds: p99 of one client's statements while the other session is busy on the same side."""
     other = busy(side)
@@ -259,4 +264,5 @@ CASES: dict[str, Case] = {
     "slow": slow_reader,
     "neighbours": neighbours,
     "search": search_actions,
+    "ssh": over_ssh,
 }
