@@ -39,7 +39,9 @@ servers:
 	@.ci/packages "live tests over SSH" openssh-server=/usr/sbin/sshd openssh-client=ssh less=less tmux=tmux \
 	    rsync=rsync git=git
 	@.ci/packages "live tests with kubectl" kubernetes-client=kubectl
-	@.ci/packages "the sign-in pages in a real browser" chromium=chromium
+	@.ci/packages "the sign-in pages in a real browser, and logins by a second OpenID provider" \
+	    chromium=chromium glewlwyd=glewlwyd \
+	    dbconfig-no-thanks=/usr/share/doc/dbconfig-no-thanks/copyright
 
 # Each example has an environment of its own: frameworks and the gateway need different versions of the same.
 # So have the programs that tests drive (Ansible, paramiko), of which nothing may end up in the gateway.
