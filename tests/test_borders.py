@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = "vedette"
 
 # The pure core. Every module of a protocol belongs to it, except those in EDGE.
-PURE = ("model", "sql", "shell", "kubernetes", "policy", "masking", "protocols")
+PURE = ("model", "sql", "shell", "kubernetes", "policy", "masking", "terminal", "protocols")
 # The asyncio part of protocols: sockets, clocks and tasks live here and nowhere else in them.
 EDGE = (
     "protocols.drive",
@@ -31,6 +31,8 @@ EDGE = (
     "protocols.ssh.files",
     "protocols.ssh.own",
     "protocols.ssh.forwards",
+    "protocols.ssh.shells",
+    "terminal.keeper",
     "protocols.kubernetes.connection",
     "protocols.kubernetes.exchange",
     "protocols.kubernetes.rehearsal",
@@ -68,6 +70,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "sql": ("config", "policy", "masking", "protocols", "gate", *ADAPTERS, *SHELL),
     "kubernetes": ("config", "policy", "protocols", "gate", *ADAPTERS, *SHELL),
     "policy": ("sql", "masking.plan", "masking.rewrite", "protocols", "gate", *ADAPTERS, *SHELL),
+    "terminal": ("config", "policy", "masking", "protocols", "gate", *ADAPTERS, *SHELL),
     "masking": ("sql", "config", "policy", "protocols", "gate", *ADAPTERS, *SHELL),
     "protocols": ("store", *SHELL),
     "gate": ("protocols", "store", *SHELL),

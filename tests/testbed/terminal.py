@@ -17,6 +17,9 @@ from collections.abc import Iterator, Sequence
 
 from tests.testbed import processes
 
+# Long enough for a machine that does other work too, and short enough to say what was on the screen.
+PATIENCE_SECONDS = processes.PATIENCE_SECONDS / 4
+
 
 class Typist:
     """*seen* is all that the program has shown so far. Its methods block: run them beside the loop."""
@@ -34,7 +37,7 @@ class Typist:
     def until(self, pattern: str | bytes, *, within: float | None = None) -> bytes:
         """What came since the last time, up to and with what matches. Raises TimeoutError."""
         wanted = re.compile(pattern.encode() if isinstance(pattern, str) else pattern, re.DOTALL)
-        deadline = time.monotonic() + (within or processes.PATIENCE_SECONDS)
+        deadline = time.monotonic() + (within or PATIENCE_SECONDS)
         while True:
             found = wanted.search(self.seen, self.at)
             if found:
@@ -49,10 +52,10 @@ class Typist:
 
     def status(self) -> int:
         """Its exit status, once it has ended by itself. Raises TimeoutError."""
-        deadline = time.monotonic() + processes.PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self._more(deadline):
             pass
-        return self._child.wait(processes.PATIENCE_SECONDS)
+        return self._child.wait(PATIENCE_SECONDS)
 
     def _more(self, deadline: float) -> bool:
         """Read some; False at its end, or when time is up."""

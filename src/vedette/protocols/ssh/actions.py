@@ -9,7 +9,9 @@ from functools import partial
 from vedette.model import SHELL_OBJECT, Action, Effect, Touch
 from vedette.protocols.aside import aside
 from vedette.shell.hosts import canonical
+from vedette.shell.lines import Lines
 from vedette.shell.reading import read
+from vedette.terminal.guard import Line
 
 PROTOCOL = "ssh"
 #: A command line may be this long, in bytes; Linux itself takes no single argument beyond 128 KiB.
@@ -151,6 +153,22 @@ def shell(user: str, environment: Mapping[str, str], terminal: str) -> Action:
     """Opening the login shell. *terminal* is its type, empty for none."""
     touches = (Touch(Effect.EXECUTE, SHELL_OBJECT),)
     return Action(PROTOCOL, "shell", "", touches, state=state(user, environment, terminal))
+
+
+def line(typed: Line, lines: Lines, known: State) -> Action:
+    """A line that somebody is about to enter at a guarded shell. *known* is the shell's own state."""
+    before = lines.state
+    held = tuple(sorted([*known, ("shell", before)])) if before else known
+    if not typed.read:
+        touches = (Touch(Effect.UNKNOWN),)
+        return Action(PROTOCOL, "line", typed.text, touches, state=held, reason=typed.reason)
+    if len(typed.text) > READ_AT_ONCE:
+        touches = (Touch(Effect.UNKNOWN),)
+        return Action(PROTOCOL, "line", typed.text, touches, state=held, reason="a line of this length")
+    facts = lines.read(typed.text)
+    return Action(
+        PROTOCOL, "line", typed.text, facts.touches, facts=facts.for_policy(), state=held, reason=facts.reason
+    )
 
 
 def state(user: str, environment: Mapping[str, str], terminal: str = "") -> State:

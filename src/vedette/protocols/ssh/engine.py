@@ -177,6 +177,7 @@ class Engine:
             seat.end = session.close
             session.begin(
                 gate, policy, upstream, backend.login, shared.tapes, backend.mask_key,
+                backend.keep,
                 lambda outcome: self._came(name, outcome),
             )  # fmt: skip
             end = await session.over()

@@ -19,6 +19,12 @@ class Recording(Protocol):
     def put(self, data: bytes, stream: str = "o") -> None: ...
 
 
+class Closing(Protocol):
+    """The host's end."""
+
+    def close(self) -> None: ...
+
+
 class Output:
     """
     *show* hands bytes to the caller, with the SSH data type (None is standard output).
@@ -100,3 +106,8 @@ class Output:
         self.shown += len(data)
         self._show(data, datatype)
         return True
+
+    def fail(self, up: Closing) -> None:
+        """Something else of the recording cannot be written: the channel ends."""
+        self.problem, self.code = UNRECORDED, "recording.unavailable"
+        up.close()

@@ -20,8 +20,12 @@ from vedette.protocols.ssh.files import Files
 from vedette.protocols.ssh.forwards import OVER, Forwards
 from vedette.protocols.ssh.meter import Meter
 from vedette.protocols.ssh.output import Output
+from vedette.protocols.ssh.shells import Guarded, Passing
 from vedette.protocols.ssh.wire import PACKET, WINDOW, Down, Terminal, Up, channel
 from vedette.recording.tape import Reel, Subject, Tapes
+from vedette.shell.lines import Lines
+from vedette.terminal.guard import Line
+from vedette.trail.judgements import Keep
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +82,7 @@ class Passage:
     text: str
     environment: Environment
     terminal: Terminal | None
+    guarded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class Session:
         self._gate: Gate | None = None
         self._policy: Policy | None = None
         self._tapes: Tapes | None = None
+        self._keep: Keep | None = None
+        self._shells: dict[Up, bool] = {}
         self._up: asyncssh.SSHClientConnection | None = None
         self._login = ""
         self._mask_key = b""
@@ -136,7 +143,7 @@ class Session:
 
     def begin(
         self, gate: Gate, policy: Policy, upstream: asyncssh.SSHClientConnection, login: str, tapes: Tapes,
-        mask_key: bytes, came: Callable[[Outcome], None],
+        mask_key: bytes, keep: Keep, came: Callable[[Outcome], None],
     ) -> None:  # fmt: skip
         """
         Both sides are logged in: what waits is judged from here on. *came* is told what came of it.
@@ -144,7 +151,7 @@ class Session:
         *mask_key* is the secret of keyed masks.
         """
         self._gate, self._up, self._login, self._came = gate, upstream, login, came
-        self._policy, self._tapes, self._mask_key = policy, tapes, mask_key
+        self._policy, self._tapes, self._mask_key, self._keep = policy, tapes, mask_key, keep
         for kind, text in self._early:
             self._record_refusal(kind, text)
         self._early.clear()
@@ -155,6 +162,9 @@ class Session:
         self._policy = policy
         if self._gate is not None:
             self._gate.use(policy)
+        for up, guarded in list(self._shells.items()):
+            if policy.shell is None or (policy.shell.guarded and not guarded):
+                up.fail("a policy no longer opens this shell", "session.policy")
 
     async def over(self) -> End:
         """Returns once either side is gone, or somebody has ended it."""
@@ -327,7 +337,9 @@ class Session:
                 down.say(words.refusal(ruled.verdict))
                 down.end(words.REFUSED_STATUS)
                 return
-            await self._run(down, Passage(ruled.action, ruled.verdict, kind, text, environment, terminal))
+            guarded = kind == "shell" and self._guards
+            passage = Passage(ruled.action, ruled.verdict, kind, text, environment, terminal, guarded)
+            await self._run(down, passage)
         except asyncio.CancelledError:
             raise
         except Exception as fault:  # noqa: BLE001  (whatever it is, this channel ends, and nothing has passed)
@@ -341,7 +353,7 @@ class Session:
         """The final word on what a channel is for."""
         term = terminal.term if terminal is not None else ""
         if kind == "shell":
-            return await self._judge(down, actions.shell(self._login, environment, term), b"")
+            return await self._asked_for_shell(down, actions.shell(self._login, environment, term))
         if kind == "subsystem" and text == SFTP:
             return await self._judge(down, actions.files(self._login), _message(text))
         if kind != "exec":
@@ -354,14 +366,31 @@ class Session:
             return self._gate.refuse(actions.other("exec", text[:MAX_TEXT_CHARACTERS]), _message(text), deny)
         return await self._judge(down, action, _message(text))
 
-    async def _judge(self, down: Down, action: Action, message: bytes) -> Ruled:
+    @property
+    def _guards(self) -> bool:
+        return self._policy is None or self._policy.shell is None or self._policy.shell.guarded
+
+    async def _asked_for_shell(self, down: Down, action: Action) -> Ruled:
+        assert self._gate is not None  # noqa: S101
+        assert self._policy is not None  # noqa: S101
+        shell = self._policy.shell
+        if shell is not None and shell.guarded and down.terminal is None:
+            reason = "a guarded shell needs a terminal to be read from"
+            deny = Deny(shell.rule, reason, "ask for one (ssh -t), or give the command", "shell.terminal")
+            return self._gate.refuse(action, b"", deny)
+        return await self._judge(down, action, b"")
+
+    async def _judge(
+        self, down: Down, action: Action, message: bytes, say: Callable[[bytes], None] | None = None
+    ) -> Ruled:
         """The final word on *action*. Raises CancelledError where the caller goes away meanwhile."""
         assert self._gate is not None  # noqa: S101
+        tell = say or down.say
         ruled = self._gate.judge(
             action,
             message,
             check=obligations.met(action),
-            told=lambda number, hold: down.say(words.waiting(number, hold)),
+            told=lambda number, hold: tell(words.waiting(number, hold)),
         )
         if isinstance(ruled, Ruled):
             return ruled
@@ -394,6 +423,7 @@ class Session:
                 ended.set_result(which)
 
         up = Up(down, over, self._carried, output)
+        above = self._above(down, up, output, reel, passage)
         self._ups.add(up)
         busy = 0 if files or passage.kind == "shell" else 1
         self.busy += busy
@@ -405,14 +435,18 @@ class Session:
                 subsystem=passage.text if files else (),
                 env=variables,
                 encoding=None,
-                **_asked_terminal(passage.terminal),
+                **_asked_terminal(passage),
                 window=WINDOW,
                 max_pktsize=PACKET,
             )
             if files:
                 await self._carry_files(down, up, ended, allow.masks)
+            elif isinstance(above, Guarded):
+                down.join(above)
+                await self._guard(above, ended)
+                await output.finish()
             else:
-                down.join(up)
+                down.join(above)
                 await ended
                 await output.finish()
             status, tag = _say_end(down, up, meter)
@@ -430,6 +464,7 @@ class Session:
         finally:
             self.busy -= busy
             output.close()
+            self._shells.pop(up, None)
             if reel is not None:
                 reel.close()
             hidden = dict(output.hidden.counts)
@@ -442,14 +477,77 @@ class Session:
         assert self._tapes is not None  # noqa: S101
         keep, terminal = self._policy.recorded, passage.terminal
         if terminal is None:
-            subject = Subject(self._gate.session, passage.action, "output", cap=keep.output, typed=keep.input)
+            subject = Subject(self._gate.session, passage.action, "output", cap=keep.output)
         else:
             width, height, *_ = terminal.size
             subject = Subject(
                 self._gate.session, passage.action, "terminal", width or 80, height or 24, terminal.term,
-                typed=keep.input,
+                typed=self._types(passage),
             )  # fmt: skip
         return Reel(self._tapes, subject)
+
+    def _types(self, passage: Passage) -> bool:
+        """Whether what is typed is recorded: not under a mask, as keys come one by one and hide nothing."""
+        return self._policy is not None and self._policy.recorded.input and not passage.allow.masks
+
+    def _above(
+        self, down: Down, up: Up, output: Output, reel: Reel | None, passage: Passage
+    ) -> Up | Passing | Guarded:
+        """Where what the caller sends goes: to the host, past whoever looks at it."""
+        terminal, shell = passage.terminal, passage.kind == "shell"
+        if shell:
+            self._shells[up] = passage.guarded
+        if terminal is None or reel is None:
+            return up
+        assert self._policy is not None  # noqa: S101
+        typed = self._types(passage)
+        if not passage.guarded:
+            return Passing(down, up, output, reel, terminal.size, self._label, typed=typed, shell=shell)
+        lines, known = Lines(), actions.state(self._login, passage.environment, terminal.term)
+
+        async def judge(line: Line) -> bytes | None:
+            return await self._judge_line(guarded, line, lines, known)
+
+        guarded = Guarded(down, up, output, reel, terminal.size, self._label, typed=typed, judge=judge)
+        return guarded
+
+    def _label(self, text: str) -> str:
+        """A command as the record has it."""
+        assert self._keep is not None  # noqa: S101
+        assert self._gate is not None  # noqa: S101
+        return self._keep.text(text, self._gate.rules.masks)
+
+    async def _judge_line(
+        self, guarded: Guarded, line: Line, lines: Lines, known: actions.State
+    ) -> bytes | None:
+        """None where *line* may be entered, else what to tell the caller."""
+        action = actions.line(line, lines, known)
+        ruled = await self._judge(guarded.down, action, _message(line.text), say=guarded.keeper.say)
+        if isinstance(ruled.verdict, Deny):
+            return words.refusal(ruled.verdict)
+        if ruled.verdict.observed is not None:
+            rule = ruled.verdict.observed.rule
+            guarded.keeper.say(words.line(f"a policy that only observes would have refused this [{rule}]"))
+        if line.read:
+            lines.ran(line.text)
+        else:
+            lines.lost()
+        if line.text:
+            guarded.mark(line.text)
+        self._came(Outcome(ruled.action, "ok", "entered", 0, 0.0))
+        return None
+
+    async def _guard(self, guarded: Guarded, ended: asyncio.Future[Up]) -> None:
+        keeping = asyncio.create_task(guarded.keeper.run())
+        try:
+            await asyncio.wait((keeping, ended), return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done():
+                keeping.result()  # a fault in it is a fault of the channel
+            await ended
+        finally:
+            keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeping
 
     async def _carry_files(
         self, down: Down, up: Up, ended: asyncio.Future[Up], masks: Sequence[MaskRule]
@@ -502,13 +600,18 @@ async def _while_there(down: Down, ruled: Awaitable[Ruled]) -> Ruled:
                 await asking
 
 
-def _asked_terminal(terminal: Terminal | None) -> dict[str, Any]:
-    """What asyncssh is to ask the host for."""
+def _asked_terminal(passage: Passage) -> dict[str, Any]:
+    """
+    What asyncssh is to ask the host for. Where lines are guarded, which characters enter, erase and
+    interrupt them is not the caller's to choose (RFC 4254 section 8).
+    """
+    terminal = passage.terminal
     if terminal is None:
         return {"request_pty": False}
+    modes = {} if passage.guarded else terminal.modes
     return {
         "request_pty": "force", "term_type": terminal.term, "term_size": terminal.size,
-        "term_modes": terminal.modes,
+        "term_modes": modes,
     }  # fmt: skip
 
 

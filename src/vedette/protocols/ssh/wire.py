@@ -320,6 +320,8 @@ class Up(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._over = True
+        if self._output.problem and not self.problem:
+            self.problem, self.code = self._output.problem, self._output.code
         self._ended(self)
 
     # --- what the caller's end does with it --------------------------------------------------------
@@ -373,6 +375,11 @@ class Up(asyncssh.SSHClientSession[bytes]):
             self.channel.pause_reading()
         else:
             self.channel.resume_reading()
+
+    def fail(self, problem: str, code: str) -> None:
+        """It ends, and the caller is told why."""
+        self.problem, self.code = problem, code
+        self.close()
 
     def close(self) -> None:
         """The caller is gone: what it started hears of that as over OpenSSH, by a closed channel."""
