@@ -16,6 +16,7 @@ from vedette.kubernetes.masks import Mask, WatchMask, mask_for, masked_body
 from vedette.kubernetes.negotiation import accept_for_masked
 from vedette.kubernetes.placeholders import REDACTED, REDACTED_BASE64, hidden, hidden_base64, placeholder
 from vedette.kubernetes.request import read_request
+from vedette.masking.detectors import DETECTORS, GROUPS
 from vedette.masking.plan import CannotMask
 from vedette.masking.tally import Tally
 from vedette.model import MaskRule
@@ -253,9 +254,14 @@ def test_discovery_is_not_opened_and_metrics_are() -> None:
 
 # --- laws ----------------------------------------------------------------------------------
 
+EVERYTHING = MaskRule(
+    "p/all", entities=frozenset({"personal", "payment", "secrets", "network"} & {*GROUPS, *DETECTORS})
+)
 WORDS = st.sampled_from(
     ["a", "", "alice@example.com", CARD, "123-45-6789", 'q"uote', "back\\slash", "\\u0040", "é", "ssn", "x" * 40,
-     "alice\\u0040example.com", '{"ssn":"123456789"}', "\n", "name", "value", "\u2028", "123456789", "\\"]
+     "alice\\u0040example.com", '{"ssn":"123456789"}', "\n", "name", "value", "\u2028",
+     "202-555-0143", "2025550143", "phone", "aws_secret", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "10.1.2.3",
+     "postgres://a:hunter2@db/x", "GB82 WEST 1234 5698 7654 32", "sha256:" + "0a" * 32, "123456789", "\\"]
 )  # fmt: skip
 VALUES = st.recursive(
     WORDS | st.none() | st.booleans() | st.integers(-999, 9999),
@@ -280,14 +286,32 @@ def reference(value: Any, contents: Contents, key: str = "") -> Any:
 
 
 @settings(max_examples=300)
-@given(VALUES.filter(lambda value: "value" not in json.dumps(value)), st.booleans(), st.booleans())
-def test_cutting_finds_what_decoding_finds(value: Any, ascii_only: bool, spaced: bool) -> None:
-    contents = Contents([FOUND], KEY)
+@given(
+    VALUES.filter(lambda value: "value" not in json.dumps(value)),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([FOUND, EVERYTHING]),
+)
+def test_cutting_finds_what_decoding_finds(
+    value: Any, ascii_only: bool, spaced: bool, rule: MaskRule
+) -> None:
+    contents = Contents([rule], KEY)
     separators = (", ", ": ") if spaced else (",", ":")
     body = json.dumps([value], ensure_ascii=ascii_only, separators=separators).encode()
     new = contents.hide(body, Tally())
     found = json.loads(new, object_pairs_hook=lambda given: [[key, inner] for key, inner in given])
     assert found == reference([value], contents)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+@given(
+    text=st.lists(WORDS | st.text(alphabet="0123456789 -.@:/+()abcAKIA", max_size=12), max_size=4).map(
+        " ".join
+    )
+)
+def test_a_hint_never_makes_a_detector_find_less(name: str, text: str) -> None:
+    found = DETECTORS[name]
+    assert found.finds(text.encode(), True) or not found.finds(text.encode(), False)
 
 
 @settings(max_examples=60)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vedette.masking.fold import DISGUISES
+from vedette.masking.fold import DISGUISES, fold
 from vedette.masking.patterns import Pattern, any_of, compile_bytes
 from vedette.masking.plan import CannotMask
 from vedette.masking.scan import Scanner, Sought, scanner, sought
@@ -86,7 +86,7 @@ class Contents:
         for start in range(0, len(known), _CHUNK):
             chunk = known[start : start + _CHUNK]
             if search(b"\n".join(chunk)) is not None:
-                found.update(each for each in chunk if search(each) is not None)
+                found.update(each for each in chunk if search(each) is not None and self._holds(each))
         # What is asked for again and again is mostly the same: keys, kinds, images, states.
         if len(self._clean) + len(known) > _REMEMBERED:
             self._clean.clear()
@@ -94,6 +94,24 @@ class Contents:
             # Never for a moment what may have something in it: others may be looking at the same time.
             self._clean.update(each for each in known if len(each) <= _SHORT and each not in found)
         return found
+
+    def _holds(self, raw: bytes) -> bool:
+        """Whether anything is found in a string, supposing that its key says that it is there."""
+        plain = _plain(raw)
+        hits = self._scanner.which.of(plain)
+        wanted = self._scanner.sought
+        texts = [plain]
+        if hits[-1:] == [len(wanted)]:
+            folded = fold(plain)
+            if folded is not None:
+                texts.append(folded.text)
+                hits = list(range(len(wanted)))
+        return any(
+            by.detector.finds(text, True)
+            for text in texts
+            for at, by in enumerate(wanted)
+            if by.detector.hinted or at in hits
+        )
 
     def _change(self, pieces: list[bytes], suspects: set[bytes], tally: Tally) -> bool:
         changed: dict[int, bytes] = {}
