@@ -145,6 +145,8 @@ async def test_an_upload_waits_for_people(stand: Stand, approve: bool) -> None:
             while not (held := await stand.app.desk.pending()):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         assert not (there / "held-file").exists()
+        shown = f"write {there}/held-file {len(DATA)} bytes sha256 {hashlib.sha256(DATA).hexdigest()}"
+        assert held[0].text == shown
         await stand.app.desk.decide(held[0].id, DBA, approve)
         if approve:
             await writing
@@ -174,3 +176,93 @@ async def test_bytes_that_are_not_sftp_end_the_channel(stand: Stand) -> None:
         result = await done.wait()
         assert b"protocol.unreadable" in result.stderr
         assert (await made.run("echo fine")).stdout == "fine\n"
+
+
+async def pending(stand: Stand) -> Any:
+    async with asyncio.timeout(processes.PATIENCE_SECONDS):
+        while not (held := await stand.app.desk.pending()):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    return held[0]
+
+
+async def test_what_is_written_is_what_was_approved_with_its_time_and_mode(stand: Stand) -> None:
+    there, here = stand.folder / "there", stand.folder / "here"
+    here.write_bytes(DATA)
+    here.chmod(0o640)
+    writing = asyncio.create_task(run(stand, "scp", "-p", str(here), f"bastion@{LOOPBACK}:{there}/held-file"))
+    hold = await pending(stand)
+    assert f"{len(DATA)} bytes sha256 {hashlib.sha256(DATA).hexdigest()}" in hold.text
+    here.write_bytes(b"changed while people think")
+    assert not (there / "held-file").exists()
+    await stand.app.desk.decide(hold.id, DBA, True)
+    done = await writing
+    assert done.returncode == 0, done.stderr
+    assert b"waiting for approval" in done.stderr
+    assert (there / "held-file").read_bytes() == DATA
+    assert (there / "held-file").stat().st_mode & 0o777 == 0o640
+    (judged,) = [e for e in stand.journal("action.judged") if "held-file" in e["text"] and e.get("approval")]
+    assert judged["digest"] == hashlib.sha256(DATA).hexdigest()
+    outcomes = await stand.recorded("action.outcome", 3)
+    assert f"wrote {len(DATA)} sha256 {judged['digest']}" in [each.get("tag") for each in outcomes]
+
+
+async def test_an_approval_is_for_these_bytes_only(server: sshd.Sshd, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    rules = [
+        *EVERYTHING["rules"],
+        {
+            "hold": {"effects": ["write"], "objects": [f"file:{there}/*"]},
+            "approvers": {"groups": ["dba"]},
+            "mode": "ticket",
+        },
+    ]
+    async with (
+        standing(
+            tmp_path, [Host(server)], [{"name": "files", "who": {}, "where": {}, "rules": rules}]
+        ) as stand,
+        client(stand) as files,
+    ):
+
+        async def put(data: bytes) -> None:
+            async with files.open(f"{there}/file", "wb") as file:
+                await file.write(data)
+
+        with pytest.raises(asyncssh.SFTPPermissionDenied, match=r"approval\.required"):
+            await put(b"this")
+        await stand.app.desk.decide((await pending(stand)).id, DBA, True)
+        with pytest.raises(asyncssh.SFTPPermissionDenied, match=r"approval\.required"):
+            await put(b"that")
+        assert not (there / "file").exists()
+        await put(b"this")
+        assert (there / "file").read_bytes() == b"this"
+
+
+async def test_a_held_upload_is_bounded_and_read_by_nobody(stand: Stand) -> None:
+    there = stand.folder / "there"
+    async with client(stand) as files:
+        file = await files.open(f"{there}/held-file", "wb")
+        await file.write(b"x", 100)
+        assert (await file.stat()).size == 101
+        with pytest.raises(asyncssh.SFTPError, match="opened to write"):
+            await file.read(10, 0)
+        with pytest.raises(asyncssh.SFTPFailure, match=r"sftp\.upload"):
+            await file.write(b"x", 33 << 20)
+        with pytest.raises(asyncssh.SFTPFailure, match=r"sftp\.upload"):
+            await file.close()
+        assert not (there / "held-file").exists()
+        assert await files.exists(there)
+    assert await stand.app.desk.pending() == []
+
+
+async def test_what_is_only_changed_in_part_is_asked_about_when_it_is_opened(stand: Stand) -> None:
+    there = stand.folder / "there"
+    (there / "held-file").write_bytes(b"before")
+    async with client(stand) as files:
+        opening = asyncio.create_task(files.open(f"{there}/held-file", "ab").__aenter__())
+        hold = await pending(stand)
+        assert hold.text == f"write {there}/held-file"
+        await stand.app.desk.decide(hold.id, DBA, False)
+        with pytest.raises(asyncssh.SFTPPermissionDenied):
+            await opening
+    assert (there / "held-file").read_bytes() == b"before"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,8 @@ from vedette.masking import CannotMask, Tally
 from vedette.model import Action, Allow, Deny, MaskRule
 from vedette.protocols.ssh import actions, copies, sftp, words
 from vedette.protocols.ssh.meter import Meter
-from vedette.protocols.ssh.own import HostRefused, Own
+from vedette.protocols.ssh.own import OK, HostRefused, Own
+from vedette.protocols.ssh.uploads import MAX_UPLOAD_BYTES, Upload, handle_of, keeps
 from vedette.protocols.ssh.wire import Down, Size, Up
 
 #: What is held back while people are asked, in bytes: then the caller is not read any more.
@@ -76,14 +79,17 @@ class Files:
 
     *judge* gives the final word on an action; *came* is told what came of one (its id, how it
     ended, a tag, bytes that went to the caller, seconds, values hidden); *meter* makes the meter of an
-    allowed act. *masks* are those that hold as it begins, *key* is the secret of keyed ones.
+    allowed act. *masks* are those that hold as it begins, *key* is the secret of keyed ones. *held* says
+    whether people would be asked about an action.
     """
 
     def __init__(
         self, down: Down, up: Up, judge: Judge, came: Came, meter: Callable[[Allow], Meter],
-        clock: Callable[[], float], masks: Sequence[MaskRule], key: bytes,
+        clock: Callable[[], float], masks: Sequence[MaskRule], key: bytes, held: Callable[[Action], bool],
     ) -> None:  # fmt: skip
-        self._masks, self._key = masks, key
+        self._masks, self._key, self._held = masks, key, held
+        self._uploads: dict[bytes, Upload] = {}
+        self._number = itertools.count(1)
         self._unanswered: set[int] = set()
         self._own = Own(self._forward, self._unanswered)
         self._listing: dict[int, Doing] = {}
@@ -159,7 +165,7 @@ class Files:
         step = self._requests.read(packet)
         match step:
             case sftp.Pass(raw):
-                if not await self._served(raw):
+                if not await self._of_upload(raw) and not await self._served(raw):
                     self._note(raw)
                     await self._send(raw)
             case sftp.Bad(raw, number, reason, status):
@@ -171,17 +177,77 @@ class Files:
         if act.number in self._doing or len(self._doing) + len(self._open) >= sftp.MAX_UNDER_WAY:
             raise sftp.SftpError("too much at once, or a number that is taken")
         action = actions.other("sftp", " ".join((act.name, *act.paths)), act.touches)
+        if keeps(act) and self._held(action):
+            self._keep(act)
+            return
         ruled = await self._judge(action, act.packet)
         if isinstance(ruled.verdict, Deny):
             self._refuse(act.number, ruled.verdict, sftp.PERMISSION_DENIED)
             return
         doing = Doing(ruled.action, act.paths[0], act.opens, self._clock(), self._meter(ruled.verdict))
         self._masks = ruled.verdict.masks
+        kept = self._uploads.get(handle_of(act.packet) or b"") if act.packet[4] == sftp.FSETSTAT else None
+        if kept is not None:
+            fields = sftp.Fields(act.packet)
+            fields.number()
+            fields.string()
+            well = kept.given(fields)
+            self._over(doing, "ok" if well else "error")
+            self._down.write(sftp.status(act.number, OK if well else sftp.FAILURE, kept.broken), None)
+            return
         if act.packet[4] == sftp.OPEN and act.name == "read" and self._masks:
             await self._open_masked(act, doing)
             return
         self._doing[act.number] = doing
         await self._send(act.packet)
+
+    def _keep(self, act: sftp.Act) -> None:
+        """Open a file here, not at the host: people are asked when it is closed and known what it holds."""
+        handle = b"vedette-%d" % next(self._number)
+        self._uploads[handle] = Upload(act)
+        self._requests.files[handle] = act.paths[0]
+        body = struct.pack(">BI", sftp.HANDLE, act.number) + sftp.string(handle)
+        self._down.write(sftp.packet(body), None)
+
+    async def _of_upload(self, packet: bytes) -> bool:
+        """Whether *packet* is about a file that is kept here; then it has been answered."""
+        handle = handle_of(packet) if self._uploads else None
+        upload = self._uploads.get(handle) if handle is not None else None
+        if upload is None or handle is None:
+            return False
+        await self._drained.wait()
+        if packet[4] != sftp.CLOSE:
+            room = MAX_UPLOAD_BYTES - sum(len(each.data) for each in self._uploads.values())
+            self._down.write(upload.answer(packet, room), None)
+            return True
+        try:
+            await self._store(int.from_bytes(packet[5:9], "big"), upload)
+        finally:
+            del self._uploads[handle]
+            self._requests.files.pop(handle, None)
+        return True
+
+    async def _store(self, number: int, upload: Upload) -> None:
+        """People are asked about the whole of it; then it goes to the host, byte for byte."""
+        if upload.broken:
+            self._refuse(number, Deny("ssh", upload.broken, "", "sftp.upload"), sftp.FAILURE)
+            return
+        action = actions.other("sftp", upload.text, upload.act.touches)
+        ruled = await self._judge(action, bytes(upload.data))
+        if isinstance(ruled.verdict, Deny):
+            self._refuse(number, ruled.verdict, sftp.PERMISSION_DENIED)
+            return
+        doing = Doing(ruled.action, upload.act.paths[0], True, self._clock(), self._meter(ruled.verdict))
+        try:
+            await upload.store(self._own)
+        except HostRefused as no:
+            self._over(doing, "error")
+            code = no.status if no.status > 0 else sftp.FAILURE
+            self._down.write(sftp.status(number, code, "the host did not take it"), None)
+            return
+        doing.wrote.take(0, bytes(upload.data))
+        self._over(doing, "ok")
+        self._down.write(sftp.status(number, OK, ""), None)
 
     async def _open_masked(self, act: sftp.Act, doing: Doing) -> None:
         """Read the file for the caller, whole, and show a masked copy of it."""
@@ -225,7 +291,10 @@ class Files:
         number, handle = fields.number(), fields.string()
         file = self._open.get(handle)
         if file is None or file.copy is None:
-            return False
+            if self._masks:
+                why = "what is read under a mask is opened under it"
+                self._refuse(number, Deny("masking", why, "open it anew", "masking.refused"), sftp.FAILURE)
+            return bool(self._masks)
         await self._drained.wait()
         offset = fields.big()
         answer, data = copies.served(number, file.copy, offset, fields.number())

@@ -13,7 +13,7 @@ import asyncssh
 
 from vedette import gate
 from vedette.gate import Gate, Ruled
-from vedette.model import Action, Allow, Deny, MaskRule, Recorded, Shell
+from vedette.model import Action, Allow, Ask, Deny, Hold, MaskRule, Recorded, Shell
 from vedette.protocols.lifetime import Ending
 from vedette.protocols.ssh import actions, obligations, words
 from vedette.protocols.ssh.files import Files
@@ -555,7 +555,7 @@ class Session:
         files = Files(
             down, up, lambda action, message: self._judge(down, action, message),
             lambda *came: self._came(Outcome(*came)), lambda allow: Meter(allow.limits, self._passed),
-            self._clock, masks, self._mask_key,
+            self._clock, masks, self._mask_key, self._would_wait,
         )  # fmt: skip
         up.filter = files.from_host
         down.join(files)
@@ -571,6 +571,13 @@ class Session:
                 await pumping
             files.finish()
             up.problem = up.problem or files.problem
+
+    def _would_wait(self, action: Action) -> bool:
+        """Whether people would be asked about *action*."""
+        assert self._gate is not None  # noqa: S101
+        gate = self._gate
+        ask = Ask(gate.principal, gate.resource, action, gate.session)
+        return isinstance(gate.rules.decide(ask).verdict, Hold)
 
     def _carried(self, up: int, down: int) -> None:
         self._sent += up

@@ -24,7 +24,7 @@ OPEN, CLOSE, READ, WRITE = 3, 4, 5, 6
 LSTAT, FSTAT, SETSTAT, FSETSTAT = 7, 8, 9, 10
 OPENDIR, READDIR, REMOVE, MKDIR, RMDIR, REALPATH = 11, 12, 13, 14, 15, 16
 STAT, RENAME, READLINK, SYMLINK = 17, 18, 19, 20
-STATUS, HANDLE, DATA, NAME = 101, 102, 103, 104
+STATUS, HANDLE, DATA, NAME, ATTRS = 101, 102, 103, 104, 105
 EXTENDED = 200
 
 EOF, PERMISSION_DENIED, FAILURE, UNSUPPORTED = 1, 3, 4, 8
@@ -137,6 +137,10 @@ class Fields:
 
     def string(self) -> bytes:
         return self.take(self.number())
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self.take(len(self._packet) - self._at)
 
     def take(self, size: int) -> bytes:
         end = self._at + size
