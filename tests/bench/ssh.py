@@ -20,6 +20,7 @@ from tests.bench.figures import Figure
 from tests.testbed import gateway, processes, sshd
 from tests.testbed.processes import LOOPBACK, ChildFailed
 from tests.testbed.ssh import EVERYTHING, Host
+from vedette.client.ssh import CIPHERS
 
 DIRECT, JUMP, VEDETTE, MASKED = "direct", "jump", "vedette", "masked"
 MEGA = 1e6
@@ -111,8 +112,9 @@ def _config(folder: Path, server: sshd.Sshd, front: sshd.Sshd, port: int, key: P
         DIRECT: (server.port, server.user, server.key, ""),
         "front": (front.port, front.user, front.key, ""),
         JUMP: (server.port, server.user, server.key, "    ProxyJump front\n"),
-        VEDETTE: (port, VEDETTE, key, ""),
-        MASKED: (port, MASKED, key, ""),
+        # As `vedette ssh-config` would have it.
+        VEDETTE: (port, VEDETTE, key, f"    Ciphers {CIPHERS}\n"),
+        MASKED: (port, MASKED, key, f"    Ciphers {CIPHERS}\n"),
     }
     text = ""
     for name, (where, user, identity, more) in at.items():
