@@ -256,3 +256,12 @@ def test_what_is_known_stands_where_it_belongs(group: str, resource: str) -> Non
     assert read_request("GET", right).kind == (group, resource)
     with pytest.raises(BadRequest):
         read_request("GET", wrong)
+
+
+def test_what_was_refused_is_refused_again_and_headers_are_always_looked_at() -> None:
+    for _ in range(2):
+        with pytest.raises(BadRequest):
+            read_request("GET", "/api/v1//pods")
+        assert read_request("GET", "/api/v1/pods").verb == "list"
+        with pytest.raises(BadRequest):
+            read_request("GET", "/api/v1/pods", [("Impersonate-User", "x")])

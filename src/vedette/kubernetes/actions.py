@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 from vedette.kubernetes import effects, rbac
 from vedette.kubernetes.bodies import body_facts, media_type
@@ -39,6 +40,19 @@ def action(
     *parameters* stand for the body in records and approvals (see `body_parameters`); *groups* are API groups
     of others whose kinds keep to the usual verbs; *state* is what else changes the meaning, sorted by name.
     """
+    if facts is None and not parameters and not state and request.verb in _OFTEN:
+        return _asked_often(request, tuple(groups))
+    return _made(request, facts, content_type, parameters, groups, state)
+
+
+def _made(
+    request: KubernetesRequest,
+    facts: BodyFacts | None,
+    content_type: str,
+    parameters: tuple[str | None, ...],
+    groups: Collection[str],
+    state: State,
+) -> Action:
     found, reason = effects.touches(request, facts, media_type(content_type), groups)
     shell = _command(request)
     if shell is not None:
@@ -58,6 +72,15 @@ def action(
         state,
         reason,
     )
+
+
+#: The same each time they are asked for, and a verdict on them is remembered by what they are.
+_OFTEN = frozenset({"get", "list", "watch", "log"})
+
+
+@lru_cache(maxsize=2048)
+def _asked_often(request: KubernetesRequest, groups: tuple[str, ...]) -> Action:
+    return _made(request, None, "", (), groups, ())
 
 
 def unreadable(method: str, target: str, error: BadRequest) -> Action:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from vedette.kubernetes import escapes
 from vedette.kubernetes.errors import BadRequest
@@ -83,6 +84,7 @@ def _check(pairs: list[tuple[str, str]], opaque: bool) -> None:
         seen.add(key)
 
 
+@lru_cache(maxsize=1024)
 def write(pairs: Query) -> str:
     """The query that means *pairs*, in the one way that is forwarded."""
     return "&".join(f"{escapes.value(key)}={escapes.value(value)}" for key, value in pairs)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vedette.kubernetes import escapes, query
 from vedette.kubernetes.errors import BadRequest
@@ -130,6 +131,10 @@ def read_request(method: str, target: str, headers: Sequence[tuple[str, str]] = 
         BadRequest: a method, path, query or header that is not taken, or that could be read in two ways.
     """
     _check_headers(headers)
+    return _known(method, target) if len(target) <= _SHORT else _read(method, target)
+
+
+def _read(method: str, target: str) -> KubernetesRequest:
     if method not in _METHODS:
         raise BadRequest("kubernetes.method", "a method that the API of Kubernetes does not have", 405)
     path, pairs, parts = _split(target)
@@ -140,6 +145,11 @@ def read_request(method: str, target: str, headers: Sequence[tuple[str, str]] = 
         checked = query.read(pairs)
         return KubernetesRequest(method, "get", path, checked)
     return KubernetesRequest(method, _VERBS[method], path, query.read(pairs))
+
+
+# Clients ask for the same again and again.
+_SHORT = 512
+_known = lru_cache(maxsize=2048)(_read)
 
 
 # --- headers -----------------------------------------------------------------------------
@@ -156,13 +166,15 @@ _NEVER: Mapping[str, tuple[str, str]] = {
     "x-rewrite-": (PATH, "the path is the one in the request line"),
 }
 
+_STARTS = tuple(_NEVER)
+
 
 def _check_headers(headers: Sequence[tuple[str, str]]) -> None:
     for name, _ in headers:
         plain = name.strip().lower().replace("_", "-")
-        for start, (code, message) in _NEVER.items():
-            if plain.startswith(start):
-                raise BadRequest(code, message, 403 if code == "kubernetes.impersonation" else 400)
+        if plain.startswith(_STARTS):
+            code, message = next(found for start, found in _NEVER.items() if plain.startswith(start))
+            raise BadRequest(code, message, 403 if code == "kubernetes.impersonation" else 400)
 
 
 # --- paths -------------------------------------------------------------------------------
