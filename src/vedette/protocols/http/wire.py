@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from typing import cast
 
 from vedette.protocols.http.bodies import Body
 from vedette.protocols.http.heads import END, MAX_HEAD_BYTES, Malformed
@@ -30,6 +32,7 @@ class Wire(asyncio.Protocol):
         self.sent = 0
         self.lost = lost
         self._eof = False
+        self._ended = asyncio.Event()
         self._paused = False
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
@@ -37,8 +40,8 @@ class Wire(asyncio.Protocol):
     # --- asyncio ---------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (a stream has no other kind)
-        self.transport = transport
+        # uvloop's transports are none of asyncio's classes, and have all of their methods.
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -55,6 +58,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._over()
+        self._ended.set()
         if self._writer is not None and not self._writer.done():
             self._writer.set_exception(Gone())
 
@@ -164,22 +168,14 @@ class Wire(asyncio.Protocol):
         if self._writer is not None:
             await asyncio.shield(self._writer)
 
-    async def flushed(self, seconds: float) -> None:
-        """Returns once all is handed to the operating system, the peer is gone, or time is over."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return
-        transport.set_write_buffer_limits(0)
-        try:
-            async with asyncio.timeout(seconds):
-                await self.drained()
-        except (TimeoutError, Gone):
-            return
-
-    def close(self) -> None:
-        """In good order: what was written is sent first."""
+    async def finished(self, seconds: float) -> None:
+        """Send what was written, and hang up; at once where the peer has not taken it after *seconds*."""
         if self.transport is not None:
             self.transport.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._ended.wait()
+            self.transport.abort()
 
     def abort(self) -> None:
         """At once."""

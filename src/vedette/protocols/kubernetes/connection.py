@@ -39,6 +39,8 @@ BODY_SECONDS = 300.0
 LINGER_BYTES = 4 << 20
 LINGER_SECONDS = 1.0
 LAST_WORDS_SECONDS = 2.0
+#: How long a slow reader may take to read the end of what it has asked for.
+DRAIN_SECONDS = 30.0
 MAX_AGENT_CHARACTERS = 200
 
 
@@ -106,6 +108,11 @@ class Connection:
         follows = exchange is not None and exchange.asking.asked.follows and exchange.begun
         return None if self._busy and not follows else self._wire.received + self._wire.sent
 
+    @property
+    def patience(self) -> float:
+        """How long the caller may take, in seconds, to read what was said last."""
+        return DRAIN_SECONDS if self._ending is None else LAST_WORDS_SECONDS
+
     def end(self, ending: Ending) -> None:
         """Somebody ends the session: told to the caller where an answer is due."""
         self._ending = ending
@@ -141,10 +148,9 @@ class Connection:
                 raise
             self._task.uncancel()
             reason = "caller: hung up"
-            await self._last_words()
+            self._last_words()
         finally:
             self._close_session(self._ending.word if self._ending is not None else reason)
-            self._wire.close()
 
     async def _one(self) -> bool:
         """One request and its answer; whether another may follow."""
@@ -244,7 +250,7 @@ class Connection:
             told=lambda number, hold: told.append(answers.waited(number, hold)),
         )
         if self._ending is not None or self._wire.gone:
-            await self._last_words()
+            self._last_words()
             return False
         if isinstance(ruled.verdict, Deny):
             return await self._deny(asking, ruled.verdict)
@@ -278,7 +284,7 @@ class Connection:
                 log.warning("resource %s: %s: %s", session.gate.resource.name, no.reason, no.detail)
             session.drop()
             if exchange.begun:
-                await self._cut_off(exchange, f"vedette: {no.reason} [{no.code}]")
+                self._cut_off(exchange, f"vedette: {no.reason} [{no.code}]")
                 return False
             code = no.status if isinstance(no, Broken) else 503
             said = answers.failed(code, no.code, no.reason)
@@ -333,13 +339,13 @@ class Connection:
         self._wire.write(answers.answer(code, text, close=True))
         await self._linger()
 
-    async def _cut_off(self, exchange: Exchange, said: str) -> None:
+    def _cut_off(self, exchange: Exchange, said: str) -> None:
         """End an answer that has begun: it must not look whole. In streams there is room for words."""
         if exchange.tunnel is not None:
             exchange.tunnel.say(said)
             self._wire.write(exchange.tunnel.taken()[1])
-            await self._wire.flushed(LAST_WORDS_SECONDS)
-        self._wire.abort()
+        else:
+            self._wire.abort()
 
     async def _linger(self) -> None:
         """Read on for a moment, or the answer would be lost with the reset that unread bytes cause."""
@@ -351,7 +357,7 @@ class Connection:
                     self._wire.buffer.clear()
                     await self._wire.more()
 
-    async def _last_words(self) -> None:
+    def _last_words(self) -> None:
         """The session was ended: say so where an answer is due, and cut off one that has begun."""
         if self._ending is None or self._wire.gone:
             self._wire.abort()
@@ -359,9 +365,8 @@ class Connection:
         if self._exchange is not None and self._exchange.begun:
             ending = self._ending
             said = f"vedette: session ended: {ending.reason}; {ending.hint} [{ending.code}]"
-            await self._cut_off(self._exchange, said)
+            self._cut_off(self._exchange, said)
             return
         code, text = answers.ended(self._ending)
         if self._busy or self._exchange is not None:
             self._wire.write(answers.answer(code, text, close=True))
-        await self._wire.flushed(LAST_WORDS_SECONDS)

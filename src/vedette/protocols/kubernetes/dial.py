@@ -47,11 +47,11 @@ async def dial(target: Target, context: ssl.SSLContext | None) -> Wire:
     Raises:
         UpstreamRefused: out of reach, or not the server that its certificate has to show.
     """
-    loop = asyncio.get_running_loop()
+    loop, wire = asyncio.get_running_loop(), Wire()
     try:
         async with asyncio.timeout(DIAL_SECONDS):
-            _, wire = await loop.create_connection(
-                Wire, target.host, target.port, ssl=context,
+            await loop.create_connection(
+                lambda: wire, target.host, target.port, ssl=context,
                 server_hostname=target.host if context is not None else None,
             )  # fmt: skip
             return wire

@@ -73,7 +73,8 @@ class Engine:
         try:
             wire = Wire()
             try:
-                transport, wire = await asyncio.get_running_loop().connect_accepted_socket(
+                # With TLS, uvloop gives back a protocol of its own beside the transport.
+                transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                     lambda: wire, sock, ssl=door.tls, ssl_handshake_timeout=door.deadline()
                 )
             except (OSError, ssl.SSLError, TimeoutError):
@@ -102,7 +103,7 @@ class Engine:
             cipher = str(named[0])
         connection = Connection(self, door, wire, address, cipher, certified)
         await connection.run()
-        await wire.flushed(1.0)
+        await wire.finished(connection.patience)
 
     # --- sessions (`connection.Host`) -----------------------------------------------------------------
 

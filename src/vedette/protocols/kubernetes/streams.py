@@ -123,7 +123,6 @@ class Switching:
         finally:
             exchange.carried = tunnel.content.carried
             exchange.session.drop()
-        await down.flushed(END_SECONDS)
         return exchange.ended or ("lost", "")
 
     def _keep(self) -> Recorded:
