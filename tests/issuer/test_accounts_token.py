@@ -122,3 +122,22 @@ async def test_a_blocked_account_gets_no_token_on_record(home: House, name: str)
     home.app.blocks.remove(name)
     again = await home.token(grant_type="client_credentials", client_id="deploy", client_secret=secret)
     assert again.status_code == 200
+
+
+async def test_an_account_gets_nothing_while_its_owner_is_disabled(home: House) -> None:
+    """Whoever left may still know the secret."""
+    await home.person("anna")
+    secret = await home.account("deploy", Kind.AGENT, ["ai-agents"], owner="anna")
+    form = {"grant_type": "client_credentials", "client_id": "deploy", "client_secret": secret}
+    token = (await home.token(**form)).json()["access_token"]
+    admin = home.app.tokens.issue("root", Kind.PERSON, ["admins"], 600, now=time.time()).text
+    headers = {"Authorization": f"Bearer {admin}"}
+    done = await home.http.post("/api/v1/people/anna/disable", json={"reason": "left"}, headers=headers)
+    assert done.status_code == 200, done.text
+    seen = await home.http.get("/api/v1/self", headers={"Authorization": f"Bearer {token}"})
+    assert seen.json()["code"] == "identity.revoked"
+    answer = await home.token(**form)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert home.refusals() == ["login.disabled"]
+    await home.http.post("/api/v1/people/anna/enable", headers=headers)
+    assert (await home.token(**form)).status_code == 200

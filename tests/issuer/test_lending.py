@@ -202,3 +202,30 @@ async def test_what_is_not_lent_goes_along_to_bind(home: House) -> None:
     assert again == found
     whole = (await home.token(**loan(own(home)))).json()["access_token"]
     assert (await home.app.identity.by_token(whole)).actor_groups == {"contractors"}
+
+
+@pytest.mark.parametrize("how", ["account", "key"])
+async def test_nobody_lies_in_wait_under_a_name_that_is_taken_later(home: House, how: str) -> None:
+    squatted = (await home.token(**loan(own(home), agent="etl"))).json()["access_token"]
+    other = (await home.token(**loan(own(home), agent="reporter"))).json()["access_token"]
+    admin = home.app.tokens.issue("root", Kind.PERSON, ["admins"], 600, now=time.time()).text
+    path, body = (
+        ("accounts", {"name": "etl"}) if how == "account" else ("keys", {"name": "k", "subject": "etl"})
+    )
+    headers = {"Authorization": f"Bearer {admin}"}
+    made = await home.http.post(f"/api/v1/{path}", json=body, headers=headers)
+    assert made.status_code == 201, made.text
+    assert await stands(home, squatted) == "identity.revoked"
+    assert await stands(home, other) == ""
+    assert home.journal("token.revoked")[-1]["by"] == "vedette#root"
+
+
+async def test_an_owners_loan_of_its_account_outlives_another_key_of_it(home: House) -> None:
+    await home.person("anna", ["analysts", "staff"])
+    await home.account("robot", Kind.AGENT, ["ai-agents"], owner="anna")
+    lent = (await home.token(**loan(own(home), agent="robot"))).json()["access_token"]
+    admin = home.app.tokens.issue("root", Kind.PERSON, ["admins"], 600, now=time.time()).text
+    headers = {"Authorization": f"Bearer {admin}"}
+    made = await home.http.post("/api/v1/keys", json={"name": "k", "subject": "robot"}, headers=headers)
+    assert made.status_code == 201, made.text
+    assert await stands(home, lent) == ""

@@ -101,11 +101,12 @@ async def test_a_stolen_token_does_not_become_a_key_that_stays(home: House) -> N
     assert [body["claimed"] for body in home.journal("login.refused")] == ["anna"]
 
 
-async def test_a_key_gives_no_more_than_the_token_that_registers_it(home: House) -> None:
+async def test_a_key_is_in_the_groups_of_its_person_whatever_the_token_says(home: House) -> None:
+    """A token from before somebody was put into a group that binds them makes no key without it."""
     await home.person()
     public = line()
     assert (await Person(home, groups=["staff", "admins"]).register(public)).status_code == 201
-    assert (await speaks(home, public)).groups == {"staff"}
+    assert (await speaks(home, public)).groups == {"analysts", "staff"}
 
 
 @pytest.mark.parametrize(
@@ -123,15 +124,15 @@ async def test_nobody_else_registers_one_by_a_persons_name(
     assert await speaks(home, public) is None
 
 
-async def test_a_lost_group_is_lost_by_key_too(home: House) -> None:
+async def test_a_key_follows_its_persons_groups(home: House) -> None:
     await home.person()
     public, admin = line(), Admin(home)
     made = (await Person(home).register(public)).json()
     await admin.post("/people/anna/groups", groups=["staff", "new"])
     listed = {each["id"]: each for each in (await admin.get("/keys"))["items"]}
-    assert listed[made["id"]]["groups"] == ["staff"]
+    assert listed[made["id"]]["groups"] == ["new", "staff"]
     told = [each for each in home.journal("config.changed") if each["name"] == made["id"]][-1]
-    assert (told["before"]["groups"], told["after"]["groups"]) == (["analysts", "staff"], ["staff"])
+    assert (told["before"]["groups"], told["after"]["groups"]) == (["analysts", "staff"], ["new", "staff"])
 
 
 async def test_who_is_disabled_has_no_key_any_more(home: House) -> None:

@@ -16,7 +16,7 @@ from vedette.api.keys import Groups
 from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
 from vedette.api.people import taken
 from vedette.api.problems import ProblemError, not_found
-from vedette.api.standing import void, void_keys
+from vedette.api.standing import claim_name, void, void_keys
 from vedette.api.tokens import Why
 from vedette.config.identity import CLIENT
 from vedette.identity import IdentityError
@@ -89,6 +89,7 @@ async def create_account(who: Admin, here: Here, wish: Wish) -> NewAccount:
         raise taken(wish.name)
     secret, now = fresh(SECRET), time.time()
     row = Row(wish.name, wish.kind, _groups(wish.groups), digest(secret), now, now, wish.owner)
+    await claim_name(here, row.name, by=who.principal.id)
     changes.record(here, who, "account", row.name, None, _facts(row))
     try:
         await here.store.accounts.add(row)

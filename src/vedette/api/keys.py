@@ -15,6 +15,7 @@ from vedette.api.export import FILES, Format, listed
 from vedette.api.oauth_desk import counter
 from vedette.api.pages import Next, Page, cut
 from vedette.api.problems import ProblemError, forbidden, not_found
+from vedette.api.standing import claim_name
 from vedette.api.tokens import MAX_LISTED, Revoked, Why, reserved, said
 from vedette.identity import IdentityError
 from vedette.identity import keys as identity_keys
@@ -150,7 +151,7 @@ async def create_key(who: Admin, here: Here, wish: Wish) -> NewKey:
 
 @router.post("/own", status_code=201)
 async def register_own_key(who: Owner, here: Here, request: Request, wish: OwnKey) -> Key:
-    """Register your own public SSH key: it speaks for you, with the groups that you have now.
+    """Register your own public SSH key: it speaks for you, in whatever groups you are.
 
     The password is needed, so that a stolen token does not become a key that stays.
     """
@@ -167,7 +168,7 @@ async def register_own_key(who: Owner, here: Here, request: Request, wish: OwnKe
     now = time.time()
     try:
         _, record = identity_keys.create(
-            wish.name, person.name, Kind.PERSON, person.groups & principal.groups,
+            wish.name, person.name, Kind.PERSON, person.groups,
             None if wish.ttl is None else now + wish.ttl, now=now, owner=person.name,
         )  # fmt: skip
         record = identity_keys.registered(record, fingerprint(read_public_key(wish.public_key)))
@@ -187,6 +188,7 @@ async def _keep(here: Gateway, who: Visitor, record: KeyRecord) -> None:
         raise ProblemError(
             409, "key.ssh", "this SSH key was registered before", "make another: ssh-keygen -t ed25519"
         )
+    await claim_name(here, record.subject, by=who.principal.id)
     here.journal.record(
         events.KeyIssued(
             at=time.time(), key=record.prefix, subject=record.subject, principal_kind=record.kind.value,

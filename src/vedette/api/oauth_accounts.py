@@ -27,8 +27,9 @@ async def client_credentials(at: Counter, request: Request, sent: Form) -> Answe
         behind=at.principal(account.owner) if account.owner else "",
     )  # fmt: skip
     now = await at.here.store.accounts.get(account.name)
-    if now is None or now.disabled is not None or now.changed != account.changed:
-        # It was disabled, or its secret changed, while we were at it.
+    gone = now is None or now.disabled is not None or now.changed != account.changed
+    if gone or await _orphaned(at, account):
+        # It or its owner was disabled, or its secret changed, while we were at it.
         await at.void(owner=principal, by=principal, reason="the account was changed meanwhile")
         raise Refusal("invalid_client", "login.disabled", "no such account, or not its secret")
     await at.here.store.accounts.used(account, time.time())
@@ -47,6 +48,12 @@ async def account_of(at: Counter, request: Request, sent: Form) -> Account:
     # The digest is made either way; a random secret of 256 bits leaves nothing to time.
     if not fits(secret, account.verifier if account is not None else b"") or account is None:
         raise Refusal("invalid_client", "oauth.client", "no such account, or not its secret")
-    if account.disabled is not None:
+    if account.disabled is not None or await _orphaned(at, account):
         raise Refusal("invalid_client", "login.disabled", "no such account, or not its secret")
     return account
+
+
+async def _orphaned(at: Counter, account: Account) -> bool:
+    """Whether the person who answers for it was shut out: whoever left may still know the secret."""
+    owner = await at.here.store.people.get(account.owner) if account.owner else None
+    return owner is not None and owner.disabled is not None

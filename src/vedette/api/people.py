@@ -101,22 +101,31 @@ async def regroup_person(who: Admin, here: Here, person: str, groups: Groups) ->
     recorded = not lost or await void(
         here, by=who.principal.id, reason="a group was taken away", owner=_id(here, person), holding=lost
     )
-    recorded = await _narrow_keys(here, who, person, chosen) and recorded
+    recorded = await _regroup_keys(here, who, person, chosen) and recorded
     here.review()
     return _said(shown(await _get(here, person)), recorded)
 
 
-async def _narrow_keys(here: Gateway, who: Visitor, person: str, groups: frozenset[str]) -> bool:
-    """SSH keys that people registered for themselves give no group that they no longer have."""
+async def _regroup_keys(here: Gateway, who: Visitor, person: str, groups: frozenset[str]) -> bool:
+    """SSH keys that people registered for themselves follow their groups, also those that bind."""
     recorded = True
     for row in await here.store.keys.all():
         record = row.record
-        left = record.groups & groups
-        if record.ssh and record.subject == record.owner == person and left != record.groups:
-            before, after = {"groups": tuple(sorted(record.groups))}, {"groups": tuple(sorted(left))}
+        if record.ssh and record.subject == record.owner == person and record.groups != groups:
+            before, after = {"groups": tuple(sorted(record.groups))}, {"groups": tuple(sorted(groups))}
             told = changes.event(who.principal.id, "key", record.prefix, before, after)
             recorded = changes.recorded(here, told) and recorded
-            await here.store.keys.regroup(record.prefix, left)
+            await here.store.keys.regroup(record.prefix, groups)
+    return recorded
+
+
+async def _void_accounts(here: Gateway, person: str, *, by: str, reason: str) -> bool:
+    """What the accounts that somebody answers for have in hand; meanwhile they get nothing new."""
+    recorded = True
+    for account in await here.store.accounts.all():
+        if account.owner == person:
+            recorded = await void(here, by=by, reason=reason, owner=_id(here, account.name)) and recorded
+            recorded = await void_keys(here, account.name, by=by, reason=reason) and recorded
     return recorded
 
 
@@ -139,7 +148,7 @@ async def set_password(who: Anybody, here: Here, request: Request, person: str, 
 
 @router.post("/{person}/disable")
 async def disable_person(who: Admin, here: Here, person: str, why: Why) -> Person:
-    """Shut somebody out: tokens, loans and keys of theirs are void, and their sessions end."""
+    """Shut somebody out: tokens, loans and keys of theirs, and of accounts they own, are void."""
     row, by = await _get(here, person), who.principal.id
     if row.disabled is not None:
         raise ProblemError(409, "person.disabled", f"{person} was disabled before")
@@ -151,6 +160,7 @@ async def disable_person(who: Admin, here: Here, person: str, why: Why) -> Perso
     await here.store.grants.revoke_all(person, now)
     recorded = await void(here, by=by, reason=reason, owner=_id(here, person)) and recorded
     recorded = await void_keys(here, person, by=by, reason=reason) and recorded
+    recorded = await _void_accounts(here, person, by=by, reason=reason) and recorded
     here.review()
     return _said(shown(await _get(here, person)), recorded)
 

@@ -7,27 +7,45 @@ from collections.abc import Collection
 
 from vedette.api import changes
 from vedette.api.context import Gateway
+from vedette.api.problems import ProblemError
 from vedette.trail import events
 
 
 async def void(
     here: Gateway, *, by: str, reason: str, owner: str = "", grant: str = "", parent: str = "",
-    holding: Collection[str] = (),
+    holding: Collection[str] = (), lent_as: str = "",
 ) -> bool:  # fmt: skip
     """
-    Make void every token of *owner* or *grant*, or that was lent by the token *parent*; with *holding*, only
-    those that carry one of these groups.
+    Make void every token of *owner* or *grant*, or that was lent by the token *parent* or under the name
+    *lent_as*; with *holding*, only those that carry one of these groups.
 
     Done whether or not it can be recorded; False where it could not be.
     """
     now, recorded = time.time(), True
-    for row in await here.store.tokens.end(now, owner=owner, grant=grant, parent=parent, holding=holding):
+    ended = await here.store.tokens.end(
+        now, owner=owner, grant=grant, parent=parent, lent_as=lent_as, holding=holding
+    )
+    for row in ended:
         record = row.record
         here.revocations.add(record.id)
         if record.expires > now:
             event = events.TokenRevoked(at=now, token=record.id, by=by, reason=reason)
             recorded = changes.recorded(here, event) and recorded
     return recorded
+
+
+async def claim_name(here: Gateway, name: str, *, by: str) -> None:
+    """
+    *name* becomes an account's or gets an API key: what people had lent under it, to whom they chose, ends.
+
+    Else whoever lends under a likely name before it is taken would pass for the one that takes it.
+    Raises ProblemError where that cannot be recorded; nothing should be given out then.
+    """
+    if await here.store.accounts.get(name) is not None:
+        return  # lent by its owner, and by nobody else
+    reason = f"{name} has a credential of its own now"
+    if not await void(here, by=by, reason=reason, lent_as=f"{here.tokens.issuer}#{name}"):
+        raise ProblemError(503, "journal.unavailable", "what was lent under this name could not be recorded")
 
 
 async def void_keys(here: Gateway, name: str, *, by: str, reason: str) -> bool:

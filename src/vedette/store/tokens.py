@@ -77,19 +77,26 @@ class IssuedTokens:
             return (await connection.execute(change)).rowcount == 1
 
     async def end(
-        self, now: float, *, owner: str = "", grant: str = "", parent: str = "", holding: Collection[str] = ()
-    ) -> list[TokenRow]:
+        self, now: float, *, owner: str = "", grant: str = "", parent: str = "", lent_as: str = "",
+        holding: Collection[str] = (),
+    ) -> list[TokenRow]:  # fmt: skip
         """
-        Make void every token of a principal, of one sign-in, or lent by one token: what is ended by this.
+        Make void every token of a principal, of one sign-in, lent by one token, or lent under the name of
+        the principal *lent_as*: what is ended by this.
 
         *owner* means what hangs on the principal and what an admin issued in its name. With *holding*,
         only tokens that carry one of these groups. Tokens that have expired are among them for a while:
         sessions outlive the token that opened them.
         """
-        if owner:
+        if lent_as:
+            issuer, _, subject = lent_as.rpartition("#")
+            chosen: ColumnElement[bool] = (
+                (_T.c.issuer == issuer) & (_T.c.subject == subject) & _T.c.actor.is_not(None)
+            ) & (_T.c.owner != "")
+        elif owner:
             issuer, _, subject = owner.rpartition("#")
             own = (_T.c.owner == "") & (_T.c.issuer == issuer) & (_T.c.subject == subject)
-            chosen: ColumnElement[bool] = (_T.c.owner == owner) | own
+            chosen = (_T.c.owner == owner) | own
         else:
             chosen = _T.c.parent == parent if parent else _T.c.grant == grant
         live = chosen & (_T.c.expires > now - OUTLIVED_SECONDS) & _T.c.revoked.is_(None)
