@@ -16,6 +16,7 @@ from vedette.model import Action, Allow, Deny, MaskRule
 from vedette.protocols.ssh import actions, copies, sftp, words
 from vedette.protocols.ssh.meter import Meter
 from vedette.protocols.ssh.own import OK, HostRefused, Own
+from vedette.protocols.ssh.room import ROOM
 from vedette.protocols.ssh.uploads import MAX_UPLOAD_BYTES, Upload, handle_of, keeps
 from vedette.protocols.ssh.wire import Down, Size, Up
 
@@ -218,14 +219,21 @@ class Files:
         await self._drained.wait()
         if packet[4] != sftp.CLOSE:
             room = MAX_UPLOAD_BYTES - sum(len(each.data) for each in self._uploads.values())
-            self._down.write(upload.answer(packet, room), None)
+            self._down.write(upload.answer(packet, min(room, ROOM.left)), None)
+            self._weigh()
             return True
         try:
             await self._store(int.from_bytes(packet[5:9], "big"), upload)
         finally:
             del self._uploads[handle]
             self._requests.files.pop(handle, None)
+            self._weigh()
         return True
+
+    def _weigh(self) -> None:
+        """Says how much is kept here by now."""
+        copied = sum(len(each.copy or b"") for each in self._open.values())
+        ROOM.hold(self, copied + sum(len(each.data) for each in self._uploads.values()))
 
     async def _store(self, number: int, upload: Upload) -> None:
         """People are asked about the whole of it; then it goes to the host, byte for byte."""
@@ -270,6 +278,7 @@ class Files:
             self._over(doing, "error", f"masking: {reason}")
             return
         self._open[handle] = doing
+        self._weigh()
         self._requests.files[handle] = doing.path
         self._down.write(answer, None)
 
@@ -277,6 +286,7 @@ class Files:
         """Raises HostRefused, CannotMask."""
         most = copies.largest(masks)
         room = copies.MAX_COPIES_BYTES - sum(len(each.copy or b"") for each in self._open.values())
+        room = min(room, ROOM.left)
         data = await self._own.read(handle, min(most, room))
         if data is None:
             what = f"a file over {most} bytes" if most <= room else "one more open file"
@@ -341,6 +351,7 @@ class Files:
             doing.wrote.take(offset, fields.string())
         else:
             del self._open[handle]
+            self._weigh()
             self._requests.files.pop(handle, None)
             self._over(doing, "ok")
 
@@ -416,6 +427,7 @@ class Files:
     def finish(self) -> None:
         """The channel is over: what is still open is on record as lost."""
         self._own.close()
+        ROOM.hold(self, 0)
         for doing in (*self._doing.values(), *self._open.values()):
             self._over(doing, "lost")
         self._doing.clear()
