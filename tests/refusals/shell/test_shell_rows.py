@@ -36,7 +36,8 @@ PARTS = 6
 # arguments runs them.
 _RECORDING = (
     "curl wget nc ssh scp rsync crontab systemctl docker kubectl psql iptables useradd usermod userdel passwd mount "
-    "shutdown reboot mail at sysctl cpio ip ss git-upload-pack git-receive-pack git-upload-archive"
+    "shutdown reboot mail at sysctl cpio ip ss git-upload-pack git-receive-pack git-upload-archive "
+    "parallel script"
 )
 _RUNNING = "sudo busybox"
 _PROVE = r"""

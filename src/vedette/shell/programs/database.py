@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from vedette.model import Effect
 from vedette.shell.call import Call
 from vedette.shell.options import spec, split
-from vedette.shell.scope import loose
+from vedette.shell.scope import Arg, loose
 from vedette.sql.catalog import EMPTY
 from vedette.sql.reading import State
 from vedette.sql.reading import read as read_sql
@@ -23,13 +24,22 @@ _PSQL = spec(
     unknown="-f --file",
     write="-o --output -L --log-file",
 )
+# A connection string of who, where and which database, and no more: parameters may name files.
+_PLACE = re.compile(
+    r"postgres(?:ql)?://(?:[A-Za-z0-9_.%-]+(?::[A-Za-z0-9_.%~!*-]*)?@)?([A-Za-z0-9._-]+)(?::([0-9]+))?"
+    r"(?:/[A-Za-z0-9_.-]*)?\Z",
+    re.ASCII,
+)
 
 
 def _psql(call: Call) -> None:
     given = split(call, _PSQL)
     _whereto(call, [arg.text for arg in given.values("-h", "--host")], given.values("-p", "--port"))
     for arg in [*given.values("-d", "--dbname"), *given.operands]:
-        if arg.open or "://" in arg.text or "=" in arg.text:
+        found = _PLACE.match(arg.text)
+        if found and not arg.open and arg.known:
+            _whereto(call, [found[1]], [Arg(found[2])] if found[2] else [])
+        elif arg.open or "://" in arg.text or "=" in arg.text:
             call.unknown("a connection string")
     for arg in given.values("-o", "--output", "-v", "--set", "--variable", "-P", "--pset"):
         if arg.text.startswith("|") or not arg.known:

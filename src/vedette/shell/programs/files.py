@@ -266,7 +266,8 @@ def _tar(call: Call) -> None:
     if args and not args[0].text.startswith("-") and args[0].known and args[0].text.isalpha():
         args = _old_style(args)
     given = split(Call(call.name, args, call.scope, call.runs, call.stdin), _TAR)
-    archives = [arg.text for arg in given.values("-f", "--file")]
+    # A dash is what it is fed, or writes to whoever reads it.
+    archives = [arg.text for arg in given.values("-f", "--file") if arg.text != "-"]
     folder = given.values("-C", "--directory")
     for text in archives:
         if ":" in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from vedette.model import Effect
@@ -195,13 +196,10 @@ _XARGS = spec(
 
 
 def _xargs(call: Call) -> None:
-    """xargs and parallel: the command gets words that nobody knows yet."""
+    """The command gets words that nobody knows yet."""
     given = split(call, _XARGS)
     command = given.operands or [Arg("echo")]
     marks = [value.text for value in given.values("-I", "-i", "--replace")]
-    if call.name == "parallel":
-        call.unknown("its commands are put together at run time")
-        return
     if marks:
         mark = marks[-1] or "{}"
         filled = [Arg(arg.text.replace(mark, ANY), arg.several) for arg in command]
@@ -209,6 +207,31 @@ def _xargs(call: Call) -> None:
     else:
         call.run(command)  # with nothing to read it is run once, as it stands
         call.run([*command, Arg(ANY, True)])
+
+
+_PARALLEL = spec(
+    closed=True,
+    first=True,
+    flag="-k --keep-order --bar --progress --dry-run --line-buffer --lb --will-cite -u --ungroup",
+    text="-j --jobs -P --max-procs --timeout --delay --halt --retries",
+)
+# A shell reads the command again with the words in it: nothing in either may mean something to that.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+=-]+\Z", re.ASCII)
+
+
+def _parallel(call: Call) -> None:
+    """GNU parallel, its words behind ``:::``; from its input they may be anything. Source: parallel(1)."""
+    words = split(call, _PARALLEL).operands
+    texts = [word.text for word in words]
+    at = texts.index(":::") if ":::" in texts else len(texts)
+    command, given = words[:at], words[at + 1 :]
+    plain = all(not word.open and _PLAIN.match(word.text) for word in [*command, *given])
+    lists = any(set(word.text) <= set(":+") for word in given)  # several, whose words stand side by side
+    if not command or not given or not plain or lists or "PARALLEL" in call.scope.values:
+        call.unknown("its commands are put together at run time")
+        return
+    for word in given:
+        call.run([*command, word])
 
 
 def _fd(call: Call) -> None:
@@ -219,7 +242,7 @@ PROGRAMS: Mapping[str, Callable[[Call], None]] = {
     **{name: _grep for name in ("grep", "egrep", "fgrep", "rgrep", "zgrep")},
     "find": _find,
     "xargs": _xargs,
-    "parallel": _xargs,
+    "parallel": _parallel,
     "fd": _fd,
     "fdfind": _fd,
 }

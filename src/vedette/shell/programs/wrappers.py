@@ -87,7 +87,6 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "strace": wrapper("-f -c -q -y", "-e -s -p", unknown="-o --output"),
     "ltrace": wrapper("-f -c", "-e -s -p", write="-o"),
     "catchsegv": wrapper(),
-    "script": wrapper(unknown="-c --command", needed=True),
     "dbus-run-session": wrapper(),
     "fakeroot": wrapper(needed=True),
     "eatmydata": wrapper(),
@@ -210,7 +209,27 @@ def _later(call: Call) -> None:
         call.unknown("commands for later that are not seen here")
 
 
+_SCRIPT = spec(
+    closed=True,
+    flag="-a --append -e --return -f --flush -q --quiet --force",
+    text="-E --echo -o --output-limit -m --logging-format",
+    write="-I --log-in -O --log-out -B --log-io -T --log-timing",
+    script="-c --command",
+    unknown="-t --timing",
+)
+
+
+def _script(call: Call) -> None:
+    """A shell, or a command, whose output is written down. Source: script(1) of util-linux 2.38."""
+    given = split(call, _SCRIPT)
+    if not given.has("-c", "--command"):
+        call.unknown("commands that it is fed at run time")
+    for arg in given.operands or [Arg("typescript")]:
+        call.write(arg.text)
+
+
 PROGRAMS: Mapping[str, Callable[[Call], None]] = {
+    "script": _script,
     **dict.fromkeys(WRAPPERS, _run),
     "env": _env,
     "su": _su,
