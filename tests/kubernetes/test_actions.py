@@ -67,7 +67,7 @@ EFFECTS = [
     ("PUT /apis/certificates.k8s.io/v1/certificatesigningrequests/c/approval", {},
      {"grant certificatesigningrequests.certificates.k8s.io/c/approval",
       "(read certificatesigningrequests.certificates.k8s.io/c/approval)"}),
-    ("GET /apis/example.com/v1/widgets", None, {"read widgets.example.com/?", "unknown widgets.example.com/?"}),
+    ("GET /apis/example.com/v1/widgets", None, {"read widgets.example.com/?", "unknown widgets.example.com/?", "(read namespaces/?/widgets.example.com/?)"}),
     ("GET /apis/example.com/v1/namespaces/a/widgets/w", None,
      {"read namespaces/a/widgets.example.com/w", "unknown namespaces/a/widgets.example.com/w"}),
     ("POST /version", {}, {"create /version", "unknown /version"}),
@@ -129,6 +129,28 @@ def test_groups_that_the_resource_names_are_known() -> None:
     assert made(f"{line}/status", groups=("cert-manager.io",)).effects == {Effect.READ}
     # A group of Kubernetes' own is what it is, whatever is named.
     assert Effect.UNKNOWN in made(f"GET {A}/unheard", groups=("", "*")).effects
+
+
+def test_a_collection_of_others_may_stand_in_every_namespace() -> None:
+    found = made("GET /apis/cert-manager.io/v1/certificates", groups=("cert-manager.io",))
+    assert touched(found) == {
+        "read certificates.cert-manager.io/?",
+        "(read namespaces/?/certificates.cert-manager.io/?)",
+    }
+    rules = [EVERYTHING, {"deny": {"objects": ["kubernetes:namespaces/prod/*"]}}]
+    session = compile_policies([{"name": "p", "rules": rules}], Marks("x")).for_session(AGENT, CLUSTER)
+    assert isinstance(session.decide(Ask(AGENT, CLUSTER, found)).verdict, Deny)
+    one = made("GET /apis/cert-manager.io/v1/clusterissuers/c", groups=("cert-manager.io",))
+    assert isinstance(session.decide(Ask(AGENT, CLUSTER, one)).verdict, Allow)
+
+
+def test_servers_of_others_are_not_trusted_with_what_only_kubernetes_does() -> None:
+    groups = ("example.com",)
+    root = "/apis/example.com/v1/namespaces/a"
+    assert made(f"POST {root}/tokenreviews", {}, groups=groups).effects == {Effect.CREATE}
+    assert made(f"DELETE {root}/things/t?dryRun=All", groups=groups).facts["kubernetes"]["dry_run"] is False
+    chosen = made(f"GET {root}/things?fieldSelector=metadata.name%3Dt", groups=groups)
+    assert touched(chosen) == {"read namespaces/a/things.example.com/?"}
 
 
 def test_a_body_that_was_not_read_is_unknown() -> None:

@@ -349,6 +349,7 @@ def test_bodies_that_are_not_read(media: str, body: bytes) -> None:
         (JSON_PATCH, [{"op": "copy", "from": "/a", "path": "/b"}]),
         (JSON_PATCH, [{"op": "move", "from": "/a", "path": "/b"}]),
         (JSON_PATCH, [{"op": "add", "path": "/a"}]),
+        (JSON_PATCH, [{"op": "add", "path": "/a" * 65, "value": 1}]),
         (JSON_PATCH, [{"op": "add", "path": "a", "value": 1}]),
         (JSON_PATCH, [{"op": "ADD", "path": "/a", "value": 1}]),
         (JSON_PATCH, [{"op": "add", "path": "/a", "value": 1, "more": 2}]),

@@ -14,6 +14,7 @@ from vedette.kubernetes.facts import NOTHING, BodyFacts
 from vedette.kubernetes.kubectl import request_line
 from vedette.kubernetes.patches import STRATEGIC
 from vedette.kubernetes.request import KubernetesRequest, read_request
+from vedette.kubernetes.resources import KNOWN
 from vedette.model import SHELL_OBJECT, Action, Effect, Touch
 from vedette.shell.facts import Facts as ShellFacts
 from vedette.shell.facts import unknown as unread
@@ -127,6 +128,8 @@ def _command(request: KubernetesRequest) -> ShellFacts | None:
 
 def _for_policy(request: KubernetesRequest, facts: BodyFacts) -> Mapping[str, object]:
     dry_run = request.dry_run if facts.dry_run is None else facts.dry_run
+    # Servers of others may not know what a dry run is.
+    dry_run = dry_run and request.kind in KNOWN
     return {
         "verb": request.verb,
         "verbs": list(_verbs(request, facts)),

@@ -14,7 +14,7 @@ import yaml
 
 MAX_BYTES = 3 << 20
 """What the API server itself takes (``MaxRequestBodyBytes``)."""
-MAX_YAML_BYTES = 1 << 20
+MAX_YAML_BYTES = 512 << 10
 MAX_DEPTH = 64
 MAX_NODES = 200_000
 
@@ -142,7 +142,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def _yaml(text: str) -> Any:
     if len(text) > MAX_YAML_BYTES:
-        raise Unreadable(f"YAML of more than {MAX_YAML_BYTES >> 20} MiB")
+        raise Unreadable(f"YAML of more than {MAX_YAML_BYTES >> 10} KiB")
     if "\0" in text or text.startswith(("\ufeff", "%")) or "\n%" in text:
         raise Unreadable("YAML with a directive or a mark of byte order")
     try:

@@ -100,6 +100,10 @@ def touches(
     name = object_name(request, facts)
     reason = _unknown(request, facts, groups)
     found: dict[Touch, None] = {_touch(effect, name): None for effect in _effects(request, facts, media)}
+    if request.resource and not request.namespace and not request.name and request.kind not in KNOWN:
+        # It may stand in namespaces, and then all of them are meant: no permission, yet denials count.
+        inside = f"{KIND}namespaces/{ANY}/{name.removeprefix(KIND)}"
+        found |= {_touch(touch.effect, inside, implied=True): None for touch in list(found)}
     if reason:
         found[_touch(Effect.UNKNOWN, name)] = None
     elif facts is not None:
@@ -124,8 +128,8 @@ def _unknown(request: KubernetesRequest, facts: BodyFacts | None, groups: Collec
         return "a kind that is not Kubernetes' own: what its server does with it is not known"
     if request.subresource and request.subresource not in (known.subresources if known else _USUAL_PARTS):
         return "a subresource that is not known"
-    if request.verb == "proxy" and request.resource == "nodes":
-        return "what a node is asked to do is not read"
+    if request.verb == "proxy" and (request.resource == "nodes" or request.method not in ("GET", "HEAD")):
+        return "what somebody behind a proxy is asked to do is not read"
     if facts is None:
         return "the body of the request was not read" if request.writes else ""
     return facts.reason
@@ -144,7 +148,7 @@ def _named(group: str, groups: Collection[str]) -> bool:
 def _effects(request: KubernetesRequest, facts: BodyFacts | None, media: str) -> Iterator[Effect]:
     verb, resource = request.verb, request.resource
     whole = f"{resource}/{request.subresource}" if request.subresource else resource
-    if verb in _READING or (verb == "create" and resource in _REVIEWS):
+    if verb in _READING or (verb == "create" and resource in _REVIEWS and request.kind in KNOWN):
         yield Effect.READ
     elif verb in ("exec", "attach", "proxy") or request.subresource == "ephemeralcontainers":
         yield Effect.EXECUTE

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from vedette.kubernetes.documents import Unreadable
+from vedette.kubernetes.documents import MAX_DEPTH, Unreadable
 
 JSON_PATCH = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
@@ -68,6 +68,8 @@ def pointer(text: str) -> tuple[str, ...]:
         return ()
     if not text.startswith("/"):
         raise Unreadable("a path in a patch that is no JSON pointer")
+    if text.count("/") > MAX_DEPTH:
+        raise Unreadable("a path in a patch that is too long")
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
 
 

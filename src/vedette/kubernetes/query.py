@@ -84,7 +84,7 @@ def _check(pairs: list[tuple[str, str]], opaque: bool) -> None:
         seen.add(key)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def write(pairs: Query) -> str:
     """The query that means *pairs*, in the one way that is forwarded."""
     return "&".join(f"{escapes.value(key)}={escapes.value(value)}" for key, value in pairs)

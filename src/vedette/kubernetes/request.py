@@ -251,7 +251,9 @@ def _resource(method: str, path: str, parts: list[str], pairs: str) -> Kubernete
     if special == "watch" and (method != "GET" or subresource):
         raise BadRequest("kubernetes.method", "watching is a GET of a collection or an object", 405)
     verb = "proxy" if proxies else _verb(method, special, subresource, name, checked)
-    if not name and verb in ("list", "watch", "deletecollection"):
+    # Servers of others may pass over a field selector, and then all of the collection is meant.
+    heeded = (group, resource) in KNOWN and group != "metrics.k8s.io"
+    if heeded and not name and verb in ("list", "watch", "deletecollection"):
         name = _selected(query.first(checked, "fieldSelector"))
     return KubernetesRequest(
         method, verb, path, checked, group, version, resource, "proxy" if proxies else subresource,

@@ -232,6 +232,11 @@ class Notes:
         else:
             self._note("host_paths", text(value) or "*")
 
+    def _local(self, value: Any, key: str) -> None:
+        """A volume that is a folder of a node."""
+        if key == "spec" and isinstance(value, dict):
+            self._host_path(value, key)
+
     def _account(self, value: Any, _: str) -> None:
         self._note("service_accounts", text(value))
 
@@ -269,6 +274,7 @@ _KEYS: Mapping[str, Callable[[Notes, Any, str], None]] = {
     "type": Notes._confined,
     "capabilities": Notes._capabilities,
     "hostPath": Notes._host_path,
+    "local": Notes._local,
     "hostNetwork": _host("network"),
     "hostPID": _host("pid"),
     "hostIPC": _host("ipc"),

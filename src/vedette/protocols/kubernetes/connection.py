@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from vedette.identity.errors import IdentityError
@@ -13,6 +14,7 @@ from vedette.kubernetes import actions
 from vedette.kubernetes.errors import BadRequest
 from vedette.kubernetes.request import read_request
 from vedette.model import Action, Allow, Deny, Principal
+from vedette.protocols.aside import aside
 from vedette.protocols.http import heads, writing
 from vedette.protocols.http.bodies import body
 from vedette.protocols.http.heads import NO_BODY, Malformed, Request
@@ -39,6 +41,8 @@ BODY_SECONDS = 300.0
 LINGER_BYTES = 4 << 20
 LINGER_SECONDS = 1.0
 LAST_WORDS_SECONDS = 2.0
+#: Longer bodies are read beside the event loop: the longest take a second.
+READ_AT_ONCE_BYTES = 64 << 10
 #: How long a slow reader may take to read the end of what it has asked for.
 DRAIN_SECONDS = 30.0
 MAX_AGENT_CHARACTERS = 200
@@ -196,7 +200,8 @@ class Connection:
             return await self._hang_up(request, answers.refused(bad))
         sent = await self._body(session, request)
         try:
-            asking = judging.asking(session.backend, request, asked, sent)
+            ask = partial(judging.asking, session.backend, request, asked, sent)
+            asking = ask() if len(sent) <= READ_AT_ONCE_BYTES else await aside(ask)
         except BadRequest as bad:
             self._unjudged(session, actions.unreadable(request.method, target, bad), bad.code, bad.message)
             return await self._hang_up(request, answers.refused(bad))
