@@ -7,7 +7,7 @@ from collections.abc import Callable
 from vedette.model import Action, Allow, Deny, Effect
 
 #: What brings back text, or files that may hold some; anything else is bytes that nobody can mask.
-MASKABLE = frozenset({"exec", "shell", "subsystem", "sftp"})
+MASKABLE = frozenset({"exec", "shell", "line", "subsystem", "sftp"})
 #: Programs that send files in a frame that says how long they are, or in a form of their own.
 FRAMED = frozenset({"scp", "rsync", "git-upload-pack", "git-upload-archive"})
 HINT = "ask for a policy without a mask here"
