@@ -11,13 +11,15 @@ AGENT := .venv-agent
 BIN := $(VENV)/bin
 # One test file at a time on each core; the servers of a core are its own.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+# What runs on either twin: with the compiled one where it is there, and in any case without.
+EITHER_WAY := tests/postgres tests/journal tests/conformance tests/promises
 export PYTHON
 # Another order of sets each time, and the same one for tests that run side by side.
 export PYTHONHASHSEED := $(shell echo $$RANDOM)
 # Compiling every module anew at each start of a gateway would take seconds, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check fix docs live slow bench fuzz lock clean prepare servers agents
+.PHONY: help demo test check fix docs live slow bench fuzz lock clean native prepare servers agents
 
 help:  ## Show these commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -51,14 +53,22 @@ agents:
 	@.ci/venv $(AGENT)-langgraph requirements/langgraph.txt
 	@.ci/venv .venv-tools requirements/tools.txt
 
+native: prepare  ## Build the compiled twin of the hot path (needs cargo; make test and bench do so by themselves)
+	@.ci/native $(VENV) --must
+	@$(BIN)/vedette version
+
 test: prepare servers agents  ## Lint, types and every test: exactly what CI runs
 	@echo "lint"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@echo "types"
 	@$(BIN)/mypy --no-error-summary
+	@.ci/native $(VENV)
 	@echo "tests"
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
+	@! $(BIN)/python -c "import vedette_native" 2>/dev/null || { \
+	    echo "the same in pure Python, where that makes a difference"; \
+	    VEDETTE_PURE=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -q -m "not slow" $(EITHER_WAY) $(ARGS); }
 
 check: test  ## The same as test
 
@@ -74,11 +84,13 @@ slow: prepare servers  ## What takes long: a thousand races, hundreds of kills
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 fuzz: prepare  ## Fuzz the decoders for MINUTES (default 10)
+	@.ci/native $(VENV)
 	@VEDETTE_FUZZ_SECONDS=$$(( $${MINUTES:-10} * 60 )) $(BIN)/python -m pytest -m fuzz -p no:randomly \
 	    $(ARGS)
 
 bench: prepare servers  ## Ratios beside direct, pgbouncer and ProxyJump (FULL=1: the long form)
 	@.ci/packages "the comparison with pgbouncer" pgbouncer=/usr/sbin/pgbouncer
+	@.ci/native $(VENV)
 	@$(BIN)/python -m tests.bench $(if $(FULL),--full) $(ARGS)
 
 docs: prepare  ## Generate the pages that come from the code

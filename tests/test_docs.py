@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import typer
 
+from vedette import native
 from vedette.cli import app as cli
 from vedette.config import ConfigError, load
 
@@ -55,6 +56,7 @@ def _licence(package: str) -> str:
         ("At run time", PROJECT["dependencies"]),
         ("For the demo only", PROJECT["optional-dependencies"]["demo"]),
         ("For SSH", PROJECT["optional-dependencies"]["ssh"]),
+        ("For speed", PROJECT["optional-dependencies"]["fast"]),
     ],
 )
 def test_every_dependency_has_its_reason(heading: str, declared: list[str]) -> None:
@@ -62,6 +64,27 @@ def test_every_dependency_has_its_reason(heading: str, declared: list[str]) -> N
     table = _table(page, heading)
     assert set(table) == {_name(requirement) for requirement in declared}
     assert all(len(cells) == 2 and len(cells[1]) > 20 for cells in table.values())
+
+
+def test_every_crate_has_its_reason_and_is_pinned() -> None:
+    crates = tomllib.loads((ROOT / "native" / "Cargo.toml").read_text())["dependencies"]
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    section = page.split("| Crate |", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == sorted(crates)
+    assert all(len(row) == 3 and len(row[2]) > 20 for row in rows)
+    versions = [value if isinstance(value, str) else value["version"] for value in crates.values()]
+    assert all(version.startswith("=") for version in versions)
+    assert (
+        not (ROOT / "native" / "Cargo.lock").exists()
+        or "native/Cargo.lock" in (ROOT / ".gitignore").read_text()
+    )
+
+
+def test_the_twin_is_the_one_that_the_gateway_goes_with() -> None:
+    crate = tomllib.loads((ROOT / "native" / "Cargo.toml").read_text())["package"]["version"]
+    assert crate == native.WANTED
+    assert PROJECT["optional-dependencies"]["fast"] == [f"vedette-native=={crate}"]
 
 
 @pytest.mark.parametrize("package", [_name(requirement) for requirement in PROJECT["dependencies"]])

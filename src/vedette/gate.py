@@ -77,6 +77,11 @@ class Gate:
         self._decided: dict[tuple[str, int, int], tuple[Action, Decision]] = {}
 
     @property
+    def records(self) -> Judgements:
+        """What puts its judgements on record."""
+        return self._records
+
+    @property
     def actions(self) -> int:
         """How many there were so far."""
         return self._records.number

@@ -12,6 +12,7 @@ import psycopg
 
 from tests.bench import cases, figures, sides
 from tests.testbed.processes import ChildFailed
+from vedette import native
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,6 +42,7 @@ def main() -> int:
     say = sys.stderr if chosen.json == "-" else sys.stdout
     found: list[figures.Figure] = []
     failed = False
+    print(f"  vedette: {native.described}", file=say)
     with sides.opened() as bench:
         for name in chosen.cases or cases.CASES:
             print(f"  measuring {name}", file=say, flush=True)

@@ -6,7 +6,7 @@ import contextlib
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -46,15 +46,16 @@ def _in_turn(size: Size, sides: list[Side], run: Callable[[Side], float]) -> dic
     return {name: statistics.median(values) for name, values in found.items()}
 
 
-def _proxies(sides: dict[str, Side]) -> list[Side]:
-    return [sides[name] for name in ("pgbouncer", "vedette") if name in sides]
+def _proxies(sides: dict[str, Side], *others: str) -> list[Side]:
+    return [sides[name] for name in ("pgbouncer", "vedette", *others) if name in sides]
 
 
 def _against_pgbouncer(what: str, found: dict[str, float], target: float) -> Figure:
     if "pgbouncer" not in found:
         return Figure(what, "pgbouncer", None, target, beside="pgbouncer is not installed")
-    ratio = found["vedette"] / found["pgbouncer"] if found["pgbouncer"] else None
-    return Figure(what, "pgbouncer", ratio, target)
+    theirs = found["pgbouncer"]
+    ratio, pure = (found[name] / theirs if theirs and name in found else None for name in ("vedette", "pure"))
+    return Figure(what, "pgbouncer", ratio, target, pure=pure)
 
 
 def _statements(mode: str, target: float, *, tls: bool = False) -> Case:
@@ -62,7 +63,7 @@ def _statements(mode: str, target: float, *, tls: bool = False) -> Case:
     what = f"{mode} query, 32 clients" + (", TLS both sides" if tls else "")
 
     def case(bench: Bench, size: Size) -> list[Figure]:
-        sides = _proxies(bench.tls if tls else bench.plain)
+        sides = _proxies(bench.tls if tls else bench.plain, "pure")
         if len(sides) < 2:
             why = "this server has no TLS" if not bench.tls and tls else "pgbouncer is not installed"
             return [Figure(f"CPU per {what}", "pgbouncer", None, target, beside=why)]
@@ -92,13 +93,13 @@ def added_delay(bench: Bench, size: Size) -> list[Figure]:
             load.pgbench(bench.server.bin, side, size.seconds, options=("--log",)).latencies, 0.5
         )
 
-    sides = [bench.plain["direct"], *_proxies(bench.plain)]
+    sides = [bench.plain["direct"], *_proxies(bench.plain, "pure")]
     found = _in_turn(size, sides, run)
     if "pgbouncer" not in found:
         return [Figure(what, "pgbouncer", None, target, beside="pgbouncer is not installed")]
-    theirs, ours = (found[name] - found["direct"] for name in ("pgbouncer", "vedette"))
+    added = {name: value - found["direct"] for name, value in found.items() if name != "direct"}
     beside = f"in all {found['vedette'] / found['direct']:.2f} x direct"
-    return [Figure(what, "pgbouncer", ours / theirs if theirs > 0 else None, target, beside=beside)]
+    return [replace(_against_pgbouncer(what, added, target), beside=beside)]
 
 
 def rows_streamed(bench: Bench, size: Size) -> list[Figure]:
@@ -107,7 +108,7 @@ def rows_streamed(bench: Bench, size: Size) -> list[Figure]:
     def run(side: Side) -> float:
         return load.stream(bench.server.bin, side, size.rows, 230)
 
-    found = _in_turn(size, _proxies(bench.plain), run)
+    found = _in_turn(size, _proxies(bench.plain, "pure"), run)
     return [_against_pgbouncer(f"CPU for {size.rows:,} unmasked rows", found, 1.4)]
 
 

@@ -11,7 +11,8 @@ class Figure:
     """
     *measured* against *target* in *unit* (``x`` is a ratio). *beside* says what the others came to.
 
-    *measured* is None where it could not be had here; *beside* then says why.
+    *measured* is None where it could not be had here; *beside* then says why. *pure* is the same figure in
+    pure Python, where what was measured is the compiled twin.
     """
 
     what: str
@@ -21,6 +22,7 @@ class Figure:
     unit: str = "x"
     at_least: bool = False
     beside: str = ""
+    pure: float | None = None
 
     @property
     def met(self) -> bool | None:
@@ -40,10 +42,11 @@ def row(figure: Figure) -> tuple[str, ...]:
     bound = ("≥ " if figure.at_least else "≤ ") + _number(figure.target, figure.unit)
     measured = "-" if figure.measured is None else _number(figure.measured, figure.unit)
     verdict = {True: "met", False: "missed", None: "not run"}[figure.met]
-    return figure.what, figure.against, measured, bound, verdict, figure.beside
+    pure = "-" if figure.pure is None else _number(figure.pure, figure.unit)
+    return figure.what, figure.against, measured, pure, bound, verdict, figure.beside
 
 
-HEAD = ("what", "against", "measured", "target", "", "beside")
+HEAD = ("what", "against", "measured", "pure", "target", "", "beside")
 
 
 def table(figures: Sequence[Figure]) -> str:

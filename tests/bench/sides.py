@@ -1,4 +1,4 @@
-"""The three ways to the same server: direct, through pgbouncer, through the gateway."""
+"""The ways to the same server: direct, through pgbouncer, through the gateway (compiled, and in pure Python)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.testbed import gateway, postgres, processes
 from tests.testbed.postgres import Postgres
+from vedette import native
 
 DATABASE = "bench"
 ROLE = "by_scram"
@@ -131,19 +132,22 @@ def bouncer(server: Postgres, *, tls: bool) -> Iterator[Side]:
 
 
 @contextlib.contextmanager
-def vedette(server: Postgres, *, tls: bool) -> Iterator[tuple[Side, Side]]:
-    """The gateway as operators run it: once with a token as password, once with an API key (SCRAM)."""
-    folder = processes.folder() / ("vedette-tls" if tls else "vedette")
+def vedette(server: Postgres, *, tls: bool, name: str = "vedette") -> Iterator[tuple[Side, Side]]:
+    """The gateway as operators run it: once with a token as password, once with an API key (SCRAM).
+
+    *name* ``pure`` leaves the compiled twin aside.
+    """
+    folder = processes.folder() / (f"{name}-tls" if tls else name)
     folder.mkdir()
     upstream = gateway.Upstream(server, DATABASE, ROLE, name=DATABASE, tls="require" if tls else "disable")
     # One principal opens a thousand sessions here, and on a busy machine in no hurry.
     limits = {"limits": {"per_principal": 1500, "login_timeout": "60s"}}
     file = gateway.write(folder, [upstream], POLICIES, gateway=limits)
-    with gateway.serving(file) as running:
+    with gateway.serving(file, env={"VEDETTE_PURE": "1"} if name == "pure" else None) as running:
 
-        def side(name: str, user: str, secret: str) -> Side:
+        def side(word: str, user: str, secret: str) -> Side:
             return Side(
-                name=name,
+                name=word,
                 host=processes.LOOPBACK,
                 port=running.port,
                 user=user,
@@ -154,8 +158,8 @@ def vedette(server: Postgres, *, tls: bool) -> Iterator[tuple[Side, Side]]:
             )
 
         yield (
-            side("vedette", "agent", running.token(ttl="2h")),
-            side("vedette", "bench", running.key("bench")),
+            side(name, "agent", running.token(ttl="2h")),
+            side(name, "bench", running.key("bench")),
         )
 
 
@@ -204,4 +208,6 @@ def _sides(stack: contextlib.ExitStack, server: Postgres, *, tls: bool) -> dict[
     if Path(PGBOUNCER).exists():
         found["pgbouncer"] = stack.enter_context(bouncer(server, tls=tls))
     found["vedette"], found["scram"] = stack.enter_context(vedette(server, tls=tls))
+    if native.compiled is not None:
+        found["pure"], _ = stack.enter_context(vedette(server, tls=tls, name="pure"))
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vedette import native
 from vedette.journal import Journal, JournalKeys
 from vedette.journal.segments import segments
 
@@ -38,8 +39,13 @@ class Box:
         return [segment.path for segment in segments(self.folder)]
 
 
-@pytest.fixture
-def box(tmp_path: Path) -> Box:
+@pytest.fixture(params=["python", "compiled"])
+def box(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    """Once for each twin of the chain."""
+    if request.param == "compiled" and native.compiled is None:
+        pytest.skip("the compiled twin is not here: make native")
+    if request.param == "python":
+        monkeypatch.setattr(native, "compiled", None)
     return Box(tmp_path)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Literal, Self
 
-from vedette.journal.chain import MAX_BODY_BYTES, Chain
+from vedette.journal.chain import MAX_BODY_BYTES, Chain, chain
 from vedette.journal.checkpoint import Anchor, sign
 from vedette.journal.errors import JournalError
 from vedette.journal.keys import JournalKeys
@@ -52,7 +52,7 @@ class Journal:
         self._fd = fd
         self._size = standing.size
         self._since = standing.since
-        self._chain = Chain(standing.seq, standing.state, keys.mac)
+        self._chain = chain(standing.seq, standing.state, keys.mac)
         self._sync = sync
         self._every = every
         self._anchor = anchor
@@ -114,6 +114,11 @@ class Journal:
     def head(self) -> tuple[int, str]:
         """The last record's sequence number and link (hex)."""
         return self._chain.seq, self._chain.state[:32].hex()
+
+    @property
+    def chain(self) -> Chain:
+        """The writer's end of it."""
+        return self._chain
 
     @property
     def worker(self) -> str:

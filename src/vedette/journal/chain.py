@@ -27,6 +27,8 @@ from typing import TypeVar
 
 import msgspec
 
+from vedette import native
+
 T = TypeVar("T")
 
 LINK_BYTES = 32
@@ -126,6 +128,14 @@ class Chain:
             pieces += (size, head, _LINK, hexlify(link), _TAG, hexlify(tag), b'"}\n')
         self.seq, self.state = seq, state
         return b"".join(pieces)
+
+
+def chain(seq: int, state: bytes, key: bytes) -> Chain:
+    """The writer's end after record *seq*: the compiled one where there is one."""
+    if native.compiled is None:
+        return Chain(seq, state, key)
+    made: Chain = native.compiled.Chain(seq, state, key)
+    return made
 
 
 def peek(line: bytes) -> tuple[int, float, str, bytes]:

@@ -103,6 +103,15 @@ class Drive:
     def drained(self, transport: asyncio.Transport) -> None:
         self._resume(self.upstream if transport is self.downstream else self.downstream, "full")
 
+    def failed(self, error: Exception) -> None:
+        """Something went wrong on the way past this drive: the session ends."""
+        self._end("error", error)
+
+    def moved(self, up: int, down: int) -> None:
+        """That many bytes went past this drive."""
+        self.bytes_up += up
+        self.bytes_down += down
+
     @property
     def waiting(self) -> bool:
         """A verdict on something the caller sent is being waited for."""
@@ -261,13 +270,21 @@ class Drive:
 
 
 class Side(asyncio.Protocol):
-    """One of the two sockets, once both logins are done."""
+    """One of the two sockets, once both logins are done. *received* takes what arrives, if not the drive."""
 
-    def __init__(self, drive: Drive, transport: asyncio.Transport, *, downstream: bool) -> None:
+    def __init__(
+        self,
+        drive: Drive,
+        transport: asyncio.Transport,
+        *,
+        downstream: bool,
+        received: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._drive = drive
         self._transport = transport
         self._name = "downstream" if downstream else "upstream"
-        self.data_received = drive.from_downstream if downstream else drive.from_upstream  # type: ignore[method-assign]
+        mine = drive.from_downstream if downstream else drive.from_upstream
+        self.data_received = received or mine  # type: ignore[method-assign, assignment]
 
     def eof_received(self) -> bool:
         return False

@@ -113,10 +113,7 @@ class Judgements:
         if self._journal.on_disk is not None:
             return None  # the disk has to be waited for
         at, keep, number = self._now(), self._keep, self.number
-        known = self._as_said
-        if known is None or known[0] is not masks:
-            known = self._as_said = (masks, keep.as_said(masks))
-        as_said = known[1]
+        as_said = self.as_said(masks)
         names = []
         records = []
         for like, message, text, parameters in uses:
@@ -136,6 +133,13 @@ class Judgements:
             return None
         self.number = number
         return names
+
+    def as_said(self, masks: tuple[MaskRule, ...]) -> bool:
+        """Whether texts and parameters are written as they were said."""
+        known = self._as_said
+        if known is None or known[0] is not masks:
+            known = self._as_said = (masks, self._keep.as_said(masks))
+        return known[1]
 
     @property
     def on_disk(self) -> Callable[[], Awaitable[None]] | None:
@@ -209,7 +213,7 @@ class Mould:
     Encoded once, with marks where those fields stand, and cut there.
     """
 
-    __slots__ = ("_parts",)
+    __slots__ = ("parts",)
 
     def __init__(self, ask: Ask, allow: Allow, who: Caller, policy: str) -> None:
         event = judged(ask, allow, who=who, number=0, policy=policy, digest="", at=_AT, text="")
@@ -221,13 +225,14 @@ class Mould:
             if not found or mark in rest:
                 raise ValueError("a record that holds the marks itself")
             parts.append(part)
-        self._parts = (*parts, rest)
+        #: What stands around and between the five that differ, and the time.
+        self.parts = (*parts, rest)
 
     def record(
         self, at: float, action: str, digest: str, text: str, parameters: tuple[str | None, ...] | None
     ) -> tuple[str, bytes]:
         """The event's name and body; raises UnicodeEncodeError as `encode` does."""
-        one, two, three, four, five, six = self._parts
+        one, two, three, four, five, six = self.parts
         shown = _json(parameters) if parameters is not None else b"null"
         body = b'%b"%b"%b"%b"%b%b%b%b%b%b%b' % (
             one, action.encode(), two, digest.encode(), three, _json(text), four, shown,

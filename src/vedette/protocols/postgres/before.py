@@ -54,15 +54,20 @@ class Before:
                 return self._kept.get((kind, key))
         return found
 
-    def keep(self, kind: str, text: str, stamp: Stamp, known: Known) -> None:
-        """From here on, this is what holds for *text*, and for its shape where no literal matters."""
+    def keep(self, kind: str, text: str, stamp: Stamp, known: Known) -> str:
+        """From here on, this is what holds for *text*, or for its shape where no literal matters.
+
+        Returns which of both it is kept by.
+        """
         mine = self._stamp
         same = mine is not None and all(old is new for old, new in zip(mine, stamp, strict=True))
         if not same or len(self._kept) >= MAX_KEPT:
             self._kept.clear()
             self._stamp = stamp
         key = shape(text) if known.facts.constant_free and kind != "execute" else None
-        self._kept[kind, text if key is None else key] = known
+        key = text if key is None else key
+        self._kept[kind, key] = known
+        return key
 
 
 def leaves_nothing(facts: Facts) -> bool:

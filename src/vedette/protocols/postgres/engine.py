@@ -193,6 +193,7 @@ class Engine:
             name, gate, backend.reader, upstream, wire, state,
             masks=policy.masks, key=self._mask_key, bounds=backend.bounds,
             came=partial(self._record, name), changed=backend.keeper.invalidate, clock=shared.clock,
+            journal=shared.journal,
         )  # fmt: skip
         key = self._keys.issue(session, login.version)
         self.sessions[name] = session

@@ -13,6 +13,7 @@ from vedette.protocols.postgres.before import Again, Before, Known, leaves_nothi
 from vedette.protocols.postgres.binds import show
 from vedette.protocols.postgres.catalogue import CatalogueError
 from vedette.protocols.postgres.exchange import Draft, Ruling
+from vedette.protocols.postgres.lane import Lane
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.reader import UNREADABLE, Reader
 from vedette.protocols.postgres.results import Outputs
@@ -58,6 +59,8 @@ class Judging:
         self._clock = clock
         self._state: tuple[State, tuple[tuple[str, str], ...]] | None = None
         self._again = Before()
+        #: The compiled lane, which has to be taught what is known.
+        self.lane: Lane | None = None
 
     def give_up(self) -> None:
         """The caller no longer wants what it waits for."""
@@ -106,7 +109,10 @@ class Judging:
             except ValueError:
                 return  # no mould can be made of it: it is judged and recorded anew each time
             stamp = (draft.state, self._keeper.current, policy)
-            self._again.keep(draft.kind, draft.text, stamp, Known(facts, verdict, mould))
+            known = Known(facts, verdict, mould)
+            key = self._again.keep(draft.kind, draft.text, stamp, known)
+            if self.lane is not None:
+                self.lane.teach(draft.kind, key, stamp, known)
 
     async def _later(self, draft: Draft, coming: Awaitable[Facts]) -> Ruling:
         try:

@@ -168,6 +168,10 @@ class Responses:
             at = size
         return at
 
+    def skip(self, passing: int) -> None:
+        """The rest of a row that is on its way: that many bytes pass unopened."""
+        self._passing = passing
+
     def _await(self, data: bytes, at: int, need: int) -> None:
         if need > self._cap:
             raise ProtocolError(f"the server sent a message of {need} bytes that would have to be opened")

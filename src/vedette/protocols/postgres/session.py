@@ -24,6 +24,7 @@ from vedette.protocols.postgres import messages as m
 from vedette.protocols.postgres.dial import Upstream, send_cancel
 from vedette.protocols.postgres.exchange import Exchange, Outcome
 from vedette.protocols.postgres.judging import Judging
+from vedette.protocols.postgres.lane import lane
 from vedette.protocols.postgres.login_upstream import UpstreamRefused
 from vedette.protocols.postgres.messages import ProtocolError
 from vedette.protocols.postgres.reader import Reader
@@ -73,8 +74,8 @@ class Session:
     A live session.
 
     *came* is told each outcome, its status and how many seconds it took; it may raise
-    OSError where that cannot be recorded, which ends the session. `run` returns when
-    all is over.
+    OSError where that cannot be recorded, which ends the session. *journal*: where it puts
+    an ordinary one, if it does nothing else with it. `run` returns when all is over.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Session:
         came: Callable[[Outcome, str, float], None],
         changed: Callable[[], None],
         clock: Callable[[], float],
+        journal: object = None,
     ) -> None:
         self.name = name
         self.gate = gate
@@ -117,7 +119,12 @@ class Session:
         self._responses = Responses(self._exchange, outputs, masks=masks, value_cap=bounds.opened)
         self._judging = Judging(gate, reader, outputs, told=self._told, observed=self._observed, clock=clock)
         requests = Requests(self._exchange, statement_cap=bounds.statement)
-        self._relay = Relay(self._exchange, requests, self._responses, self._judging)
+        self._lane = lane(
+            name, self._exchange, requests, self._responses, gate, reader.keeper, journal,
+            clock=clock, lost=self._unrecorded, moved=lambda up, down: self._drive.moved(up, down),
+        )  # fmt: skip
+        self._judging.lane = self._lane
+        self._relay = Relay(self._exchange, requests, self._responses, self._judging, self._lane)
         self._drive = Drive(
             self._relay,
             downstream.transport,
@@ -132,8 +139,12 @@ class Session:
     async def run(self, greeting: bytes) -> End:
         """Greet the caller, relay until either side leaves, and say how it ended."""
         self._downstream.transport.write(greeting)
-        up = Side(self._drive, self._upstream.wire.transport, downstream=False)
-        down = Side(self._drive, self._downstream.transport, downstream=True)
+        drive, above, below = self._drive, self._upstream.wire.transport, self._downstream.transport
+        swift = self._lane.swift if self._lane is not None else None
+        if swift is not None:
+            swift.connect(above.write, below.write, drive.from_downstream, drive.from_upstream, drive.failed)
+        up = Side(drive, above, downstream=False, received=swift.from_upstream if swift else None)
+        down = Side(drive, below, downstream=True, received=swift.from_downstream if swift else None)
         try:
             early = self._upstream.wire.hand_over(up)
             if early:
@@ -149,7 +160,7 @@ class Session:
         """Judge by another policy from here on."""
         self.gate.use(policy)
         self._responses.session_masks = masks
-        self._exchange.epoch += 1
+        self._relay.exchange.epoch += 1
 
     def activity(self) -> int | None:
         """Bytes so far, both ways; None while something runs or people are being asked."""
@@ -175,7 +186,7 @@ class Session:
         """End it now, at both ends; what runs is cancelled."""
         if self._ended.done():
             return
-        if self._exchange.pending:
+        if self._relay.exchange.pending:
             self._spawn(self._cancel_upstream())
         self._drive.stop()
         # idle_session_timeout and admin_shutdown: drivers know both, and that they may connect again.
@@ -196,7 +207,11 @@ class Session:
         try:
             self._came(outcome, status, seconds if seconds > 0.0 else 0.0)
         except OSError:
-            asyncio.get_running_loop().call_soon(self.kill, "the journal cannot be written")
+            self._unrecorded()
+
+    def _unrecorded(self) -> None:
+        """An outcome could not be recorded."""
+        asyncio.get_running_loop().call_soon(self.kill, "the journal cannot be written")
 
     def _exchange_altered(self, outcome: Outcome) -> None:
         """Tell the catalogue's keeper when DDL has run, and again when it was committed."""
@@ -272,7 +287,7 @@ class Session:
             if not isinstance(error, ProtocolError | BufferError):
                 log.error("session %s: a fault in the gateway", self.name, exc_info=error)
             words = str(error) if isinstance(error, ProtocolError | BufferError) else "a fault in the gateway"
-            if self._exchange.pending:
+            if self._relay.exchange.pending:
                 self._spawn(self._cancel_upstream())
             self._close(f"protocol: {words}", m.error("08P01", f"vedette: {words}", severity="FATAL"))
 
@@ -288,7 +303,7 @@ class Session:
         for transport in (down, up):
             transport.close()
             asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, transport.abort)
-        x = self._exchange
+        x = self._relay.exchange
         self._ended.set_result(
             End(
                 reason,
@@ -299,10 +314,12 @@ class Session:
                 self._drive.bytes_down,
             )
         )
+        if self._lane is not None:
+            self._lane.swift.close()
 
     def _lose_pending(self) -> None:
         """What was under way is on record as forwarded: say that its outcome is not known."""
-        for entry in self._exchange.pending:
+        for entry in self._relay.exchange.pending:
             if (
                 entry.kind in "QE"
                 and entry.ruling is not None
