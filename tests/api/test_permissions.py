@@ -36,6 +36,7 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("GET", "/sessions", None, ANYBODY),
     ("GET", "/sessions/{session}", None, READ | {"owner", "agent"}),
     ("GET", "/sessions/{session}/records", None, READ | {"owner"}),
+    ("GET", "/sessions/{session}/recordings/{recording}", None, READ | {"owner"}),
     ("POST", "/sessions/{session}/kill", {}, RULE | {"owner"}),
     ("POST", "/sessions/kill", {"principal": "vedette#x"}, RULE),
     ("GET", "/blocks", None, READ),
@@ -96,6 +97,9 @@ async def test_who_gets_past_the_door(
         return
     await office.session("s-1", actor="olaf")
     SigningKeys.open(Folder(office.settings.gateway.data).keys)
+    recordings = Folder(office.settings.gateway.data).recordings
+    recordings.mkdir()
+    (recordings / "s-1.1.cast").write_text("{}\n")
     for who in ("nobody", *PEOPLE):
         hold, waiting = await office.ask(actor="olaf")
         lent = office.tokens.issue(
@@ -111,7 +115,7 @@ async def test_who_gets_past_the_door(
         await office.store.blocks.put(block)
         where = path.format(
             session="s-1", action="s-1.1", hold=hold, token=lent.id, key=key.prefix, person=f"p-{who}",
-            account=f"a-{who}", grant=f"g-{who}",
+            account=f"a-{who}", grant=f"g-{who}", recording="s-1.1",
         )  # fmt: skip
         answer = (
             await client.ask(who, method, where, json=body)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.testbed import sshd
 from tests.testbed.ssh import EVERYTHING, Host, Stand, standing
 from tests.testbed.terminal import Typist, typing
+from vedette.cli import app as cli
+from vedette.recording.tape import Tape
 
 pytestmark = [
     pytest.mark.live,
@@ -172,3 +175,66 @@ async def test_a_shell_that_no_rule_opens(server: sshd.Sshd, tmp_path: Path) -> 
             assert b"policy.shell" in done.stdout + done.stderr
         assert {each["code"] for each in stand.journal("action.judged")} == {"policy.shell"}
         assert stand.journal("recording.opened") == []
+
+
+async def test_a_terminal_is_played_exported_and_proven(server: sshd.Sshd, tmp_path: Path) -> None:
+    def script(typist: Typist) -> int:
+        typist.until(PROMPT)
+        typist.type("printf 'co\\033[31mlour\\033]0;title\\007\\n'\r")
+        typist.until(PROMPT)
+        typist.type("exit\r")
+        return typist.status()
+
+    async with standing(tmp_path, [Host(server)], [RECORD]) as stand:
+        await at(stand, script)
+        await stand.recorded("session.closed")
+        file, folder = str(stand.app.settings.file), stand.app.folder.recordings
+
+    def command(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(cli, [*words, "--config", file])
+        return done.exit_code, done.output
+
+    status, played = await asyncio.to_thread(command, "sessions", "replay", "last", "--no-wait")
+    assert status == 0, played
+    assert "co\x1b[31mlour" in played
+    assert "\x1b]0;" not in played.replace("\\033", "")
+    status, text = await asyncio.to_thread(command, "sessions", "export", "last", "--format", "asciicast")
+    assert status == 0, text
+    header, *lines = [json.loads(line) for line in text.splitlines()]
+    assert (header["version"], header["width"], header["height"]) == (2, 80, 24)
+    assert {line[1] for line in lines} <= {"o", "i", "r", "m"}
+    assert any(line[1:] == ["m", "exit"] for line in lines)
+    assert "colour" in "".join(line[2] for line in lines if line[1] == "o").replace("\x1b[31m", "")
+    assert (await asyncio.to_thread(command, "verify"))[0] == 0
+    (cast,) = folder.glob("*.cast")
+    cast.write_text(cast.read_text().replace("lour", "lors"))
+    status, said = await asyncio.to_thread(command, "verify")
+    assert status != 0
+    assert cast.stem in said.replace("\n", "")
+
+
+async def test_what_cannot_be_recorded_ends(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object, line: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Tape, "_write", full)
+    done = await stand.ssh("echo secret", key=stand.certified())
+    assert done.returncode == 255
+    assert b"secret" not in done.stdout
+    assert b"recording.unavailable" in done.stderr
+
+
+async def test_commands_are_recorded_with_streams_apart_up_to_a_cap(
+    server: sshd.Sshd, tmp_path: Path
+) -> None:
+    rules = [*EVERYTHING["rules"], {"record": {"output": "10B"}}]
+    async with standing(tmp_path, [Host(server)], [{**EVERYTHING, "rules": rules}]) as stand:
+        done = await stand.ssh("printf 0123456789abc; printf err >&2", key=stand.certified())
+        assert done.stdout == b"0123456789abc"
+        await stand.recorded("session.closed")
+        (seal,) = await stand.recorded("recording.sealed")
+        assert seal["left_out"] == {"o": 3}
+        (cast,) = casts(stand)
+        assert (shown(cast, "o"), shown(cast, "e")) == ("0123456789", "err")
+        (opened,) = stand.journal("recording.opened")
+        assert (opened["form"], opened["cap"]) == ("output", 10)

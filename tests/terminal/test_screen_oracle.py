@@ -33,11 +33,12 @@ def made(chance: random.Random) -> bytes:
         lambda: chance.choice(WORDS),
         lambda: chance.choice(WORDS),
         lambda: chance.choice(["\r\n", "\r", "\n", "\rab\b", "\t", "\x07", "\r\n\n"]),
-        lambda: f"\x1b[{far()}{chance.choice('ABCDEFGSTd`Z')}",
+        lambda: f"\x1b[{far()}{chance.choice('CEFGST`')}",
+        lambda: f"\r\x1b[{number()}C\x1b[{far()}{chance.choice('ABDdZ')}",
         lambda: f"\r\x1b[{number()}C\x1b[{number()}{chance.choice('JKPX@')}",
         lambda: f"\x1b[{far()};{far()}{chance.choice('Hf')}",
         lambda: f"\x1b[{chance.choice(['', '2;4', '3;6', '1;2', '5;3'])}r",
-        lambda: chance.choice(["\x1b7", "\x1b8", "\x1bD", "\x1bE", "\x1bM", "\x1b[s", "\x1b[u"]),
+        lambda: chance.choice(["\rc\x1b7", "\x1b8", "\x1bD", "\x1bE", "\x1bM", "\r\x1b[s", "\x1b[u"]),
         lambda: chance.choice(["\x1b[?25l", "\x1b[0;31m", "\x1b[38:5:1m", "\x1b[?2004h", "\x1b[>c"]),
         lambda: chance.choice(
             ["\x1b]0;title\x07", "\x1b]2;t\x1b\\", "\x1bPq\x1b\\", "\x1bH", "\x1b[g", "\x1b[3g"]

@@ -15,8 +15,10 @@ from vedette.api.access import Admin, Here, Own, Owner, Visitor
 from vedette.api.export import FILES, Format, listed
 from vedette.api.pages import Limit, Next, Page, page
 from vedette.api.problems import ProblemError, forbidden, not_found
+from vedette.folder import Folder
 from vedette.journal.read import Entry, read
 from vedette.model import Effect
+from vedette.recording.cast import CHUNK_BYTES, find
 from vedette.store.actions import Wanted
 from vedette.store.search import Words
 from vedette.store.sessions import SessionRow
@@ -183,6 +185,27 @@ async def session_records(
     return await listed("records", format, Record, turn, None, limit)
 
 
+class Recorded(BaseModel):
+    """Some of a recording's file: ASCII lines of asciicast version 2. *next* is the offset that follows."""
+
+    data: str
+    next: int | None = None
+
+
+@router.get("/{session}/recordings/{recording}")
+async def session_recording(
+    who: Owner, here: Here, session: str, recording: str, offset: Annotated[int, Query(ge=0)] = 0
+) -> Recorded:
+    """What a terminal or command of a session showed, a MiB at a time; ``recording.opened`` has the names."""
+    await _known(here, session, who)
+    path = None
+    if recording.rpartition(".")[0] == session:
+        path = find(Folder(here.settings.gateway.data).recordings, recording)
+    if path is None:
+        raise not_found("recording")
+    return await asyncio.to_thread(_part, path, offset)
+
+
 @router.post("/kill")
 async def kill_sessions(who: Admin, here: Here, kill: KillMany) -> KilledMany:
     """End all live sessions of a principal, or simply all, now. Who is to stay out needs a block besides."""
@@ -239,6 +262,14 @@ def _records(folder: Path, session: str, first: int, after: int, limit: int) -> 
             return Records(items=found, next=found[-1].seq)
         found.append(record(entry))
     return Records(items=found)
+
+
+def _part(path: Path, offset: int) -> Recorded:
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(CHUNK_BYTES)
+        more = bool(file.read(1))
+    return Recorded(data=data.decode("ascii", "replace"), next=offset + len(data) if more else None)
 
 
 def _of_session(folder: Path, session: str, first: int) -> Iterator[Entry]:

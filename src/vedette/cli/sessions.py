@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,10 +18,14 @@ from vedette.cli.reach import Api, reach
 
 if TYPE_CHECKING:
     from vedette.recording import Moment
+    from vedette.recording.cast import Cast
 
 app = typer.Typer(help="Sessions: live ones and recorded ones.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The session's id; `last` is the newest one.")]
+Recording = Annotated[
+    str | None, typer.Option("--recording", help="Which one, by its number: where a session has several.")
+]
 PAGE = 1000
 
 
@@ -83,21 +87,72 @@ def replay_session(
     speed: Annotated[float, typer.Option(min=0.01, help="Twice as fast is 2.")] = 1.0,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="All at once.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="What only prepared a statement, too.")] = False,
+    recording: Recording = None,
+    records: Annotated[
+        bool, typer.Option("--records", help="The records, also where there is a terminal to play.")
+    ] = False,
     config: Config = None,
     url: Url = None,
 ) -> None:
     """Play a session back as it went; no pause is longer than two seconds."""
     from vedette.recording import replay
+    from vedette.recording.cast import play
 
-    moments = _moments(config, url, session)[1]
+    name, moments = _moments(config, url, session)
+    chosen = None if records else _chosen(moments, recording, name)
+    if chosen is not None:
+        return _show(play(_cast(config, url, name, chosen), speed=speed), no_wait=no_wait)
     if not everything:
         moments = [each for each in moments if not timeline.only_prepares(each.body)]
-    for delay, frame in replay(moments, speed=speed):
+    # Every character of a frame is printable: what was recorded cannot act on this terminal.
+    _show(replay(moments, speed=speed), no_wait=no_wait)
+
+
+def _show(frames: Iterable[tuple[float, str]], *, no_wait: bool) -> None:
+    for delay, frame in frames:
         if not no_wait:
             time.sleep(delay)
-        # Every character of a frame is printable: what was recorded cannot act on this terminal.
         sys.stdout.write(frame)
         sys.stdout.flush()
+
+
+def _chosen(moments: Sequence[Moment], recording: str | None, session: str) -> str | None:
+    """Which recording is meant: the one that is named, or the only one of a terminal; None for none."""
+    there = [each.body for each in moments if each.kind == "recording.opened"]
+    names = [str(body["recording"]) for body in there]
+    if recording is not None:
+        found = [name for name in names if recording in (name, name.rpartition(".")[2])]
+        if not found:
+            known = ", ".join(name.rpartition(".")[2] for name in names) or "none"
+            raise Failure(f"session {session} has no recording {recording}", f"there are: {known}")
+        return found[0]
+    terminals = [str(body["recording"]) for body in there if body["form"] == "terminal"]
+    if len(terminals) > 1:
+        numbers = ", ".join(name.rpartition(".")[2] for name in terminals)
+        raise Failure(
+            f"session {session} has {len(terminals)} terminals",
+            f"name one: --recording {numbers}",
+            code=USAGE,
+        )
+    return terminals[0] if terminals else None
+
+
+def _cast(config: Path | None, url: str | None, session: str, recording: str) -> Cast:
+    from vedette.recording.cast import parse
+
+    parts: list[str] = []
+    offset: int | None = 0
+    with reach(config, url) as api:
+        while offset is not None:
+            page = api.get(
+                f"/sessions/{screen.part(session)}/recordings/{screen.part(recording)}", offset=offset
+            )
+            parts.append(page["data"])
+            offset = page["next"]
+    try:
+        return parse("".join(parts).encode("ascii", "replace"))
+    except ValueError as error:
+        raise Failure(f"recording {recording} cannot be read: {error}") from None
 
 
 @app.command("export")
@@ -105,14 +160,20 @@ def export_session(
     session: Name,
     form: Annotated[Format, typer.Option("--format", "-f", help="As what.")] = Format.JSON,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Into this file.")] = None,
+    recording: Recording = None,
     config: Config = None,
     url: Url = None,
 ) -> None:
     """Write a session as a file for others."""
     from vedette.recording import export
+    from vedette.recording.cast import export as export_cast
 
     name, moments = _moments(config, url, session)
-    text = export(moments, form.value, session=name)
+    chosen = _chosen(moments, recording, name) if form is Format.ASCIICAST else None
+    if chosen is None:
+        text = export(moments, form.value, session=name)
+    else:
+        text = export_cast(_cast(config, url, name, chosen))
     if output is None:
         sys.stdout.write(text)
         return

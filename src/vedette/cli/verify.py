@@ -62,12 +62,24 @@ def verify(
         folder, pem, key=load(secret).mac if secret else None,
         anchors=anchor if anchor is not None and anchor.exists() else None, closed=closed,
     )  # fmt: skip
+    wrong = _recordings(folder) if report.ok else []
     if as_json:
-        screen.emit(_row(report, secret is not None, pem))
+        screen.emit(_row(report, secret is not None, pem) | {"recordings": wrong})
     else:
         _say(report, folder, secret is not None, pem)
-    if not report.ok:
+        for problem in wrong[:MAX_SHOWN]:
+            screen.say(problem, style="red")
+    if wrong or not report.ok:
         raise typer.Exit(NO)
+
+
+def _recordings(journal: Path) -> list[str]:
+    """What is wrong with the recordings that stand beside the journal."""
+    from vedette.journal.read import read
+    from vedette.recording.cast import check
+
+    needle = (b'"kind":"recording.',)
+    return check(journal.parent / "recordings", ((e.kind, e.body) for e in read(journal, holding=needle)))
 
 
 def _read(path: Path) -> bytes:

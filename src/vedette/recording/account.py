@@ -106,12 +106,28 @@ def _used(body: Body) -> Account:
     return f"approval {_name(body, 'hold')} used, {int(body.get('left', 0))} left", ()
 
 
+def _recorded(body: Body) -> Account:
+    size = f" of {int(body.get('width', 0))} by {int(body.get('height', 0))}"
+    what = f"terminal{size}" if body.get("form") == "terminal" else "output"
+    return f"recording {_name(body, 'recording')} begins: {what}", ()
+
+
+def _sealed(body: Body) -> Account:
+    end = ", its end" if body.get("final") else ""
+    left = sum(body.get("left_out", {}).values())
+    cut = f", {left} bytes left out" if left else ""
+    again = ", after a kill" if body.get("recovered") else ""
+    return f"recording {_name(body, 'recording')} sealed at {int(body['bytes'])} bytes{end}{cut}{again}", ()
+
+
 _ACCOUNTS: dict[str, Callable[[Body], Account]] = {
     "session.opened": _opened,
     "session.refused": _refused,
     "session.closed": _closed,
     "action.judged": _judged,
     "action.outcome": _outcome,
+    "recording.opened": _recorded,
+    "recording.sealed": _sealed,
     "hold.opened": _held,
     "hold.decided": _decided,
     "hold.expired": _expired,
