@@ -13,14 +13,12 @@ from vedette.api.access import Admin, Here, Reader
 from vedette.api.context import Gateway
 from vedette.api.export import FILES, Format, listed
 from vedette.api.keys import Groups
+from vedette.api.members import grouped, principal_id, taken, told
 from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
-from vedette.api.people import taken
 from vedette.api.problems import ProblemError, not_found
 from vedette.api.standing import claim_name, void, void_keys
 from vedette.api.tokens import Why
 from vedette.config.identity import CLIENT
-from vedette.identity import IdentityError
-from vedette.identity.claims import names
 from vedette.issuer.clients import client
 from vedette.issuer.texts import digest, fresh, is_name
 from vedette.model import Kind
@@ -88,7 +86,7 @@ async def create_account(who: Admin, here: Here, wish: Wish) -> NewAccount:
     if await here.store.people.get(wish.name) or await here.store.accounts.get(wish.name):
         raise taken(wish.name)
     secret, now = fresh(SECRET), time.time()
-    row = Row(wish.name, wish.kind, _groups(wish.groups), digest(secret), now, now, wish.owner)
+    row = Row(wish.name, wish.kind, grouped(wish.groups), digest(secret), now, now, wish.owner)
     await claim_name(here, row.name, by=who.principal.id)
     changes.record(here, who, "account", row.name, None, _facts(row))
     try:
@@ -101,16 +99,16 @@ async def create_account(who: Admin, here: Here, wish: Wish) -> NewAccount:
 @router.post("/{account}/groups")
 async def regroup_account(who: Admin, here: Here, account: str, groups: Groups) -> Account:
     """Give an account other groups. Tokens that carry a lost group end, with their sessions."""
-    row, chosen = await _get(here, account), _groups(groups.groups)
+    row, chosen = await _get(here, account), grouped(groups.groups)
     before, after = {"groups": tuple(sorted(row.groups))}, {"groups": tuple(sorted(chosen))}
     changes.record(here, who, "account", account, before, after)
     await here.store.accounts.change(account, groups=sorted(chosen), changed=time.time())
-    lost = row.groups - chosen
+    lost, owner, recorded = row.groups - chosen, principal_id(here, account), True
     if lost:
-        owner = f"{here.tokens.issuer}#{account}"
-        await void(here, by=who.principal.id, reason="a group was taken away", owner=owner, holding=lost)
+        by, reason = who.principal.id, "a group was taken away"
+        recorded = await void(here, by=by, reason=reason, owner=owner, holding=lost)
     here.review()
-    return shown(await _get(here, account))
+    return told(shown(await _get(here, account)), recorded=recorded)
 
 
 @router.post("/{account}/rotate")
@@ -119,10 +117,12 @@ async def rotate_account(who: Admin, here: Here, account: str) -> NewAccount:
     row, secret, now = await _get(here, account), fresh(SECRET), time.time()
     changes.record(here, who, "account", account, {"secret": row.changed}, {"secret": now})
     await here.store.accounts.change(account, verifier=digest(secret), changed=now)
-    owner = f"{here.tokens.issuer}#{account}"
-    await void(here, by=who.principal.id, reason="the secret was changed", owner=owner)
-    await void_keys(here, account, by=who.principal.id, reason="the secret was changed")
-    return NewAccount(secret=secret, **shown(await _get(here, account)).model_dump())
+    owner = principal_id(here, account)
+    by, reason = who.principal.id, "the secret was changed"
+    recorded = await void(here, by=by, reason=reason, owner=owner)
+    recorded = await void_keys(here, account, by=by, reason=reason) and recorded
+    made = NewAccount(secret=secret, **shown(await _get(here, account)).model_dump())
+    return told(made, recorded=recorded)
 
 
 @router.post("/{account}/disable")
@@ -134,15 +134,11 @@ async def disable_account(who: Admin, here: Here, account: str, why: Why) -> Acc
     after: changes.Facts = {"disabled": now, "reason": why.reason}
     recorded = changes.recorded(here, changes.event(by, "account", account, {"disabled": None}, after))
     await here.store.accounts.change(account, disabled=now)
-    reason, owner = why.reason or f"{account} was disabled", f"{here.tokens.issuer}#{account}"
+    reason, owner = why.reason or f"{account} was disabled", principal_id(here, account)
     recorded = await void(here, by=by, reason=reason, owner=owner) and recorded
     recorded = await void_keys(here, account, by=by, reason=reason) and recorded
     here.review()
-    if not recorded:
-        raise ProblemError(
-            503, "journal.unavailable", f"{account} is disabled, but not all of it is on record"
-        )
-    return shown(await _get(here, account))
+    return told(shown(await _get(here, account)), recorded=recorded)
 
 
 @router.post("/{account}/enable")
@@ -160,13 +156,6 @@ async def _get(here: Gateway, name: str) -> Row:
     if found is None:
         raise not_found("account")
     return found
-
-
-def _groups(groups: list[str]) -> frozenset[str]:
-    try:
-        return names(groups, "the groups")
-    except IdentityError as error:
-        raise ProblemError(422, "request.invalid", error.reason) from None
 
 
 def _facts(row: Row) -> changes.Facts:

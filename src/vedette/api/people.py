@@ -13,13 +13,14 @@ from vedette.api.access import Admin, Anybody, Here, Reader, Visitor
 from vedette.api.context import Gateway
 from vedette.api.export import FILES, Format, listed
 from vedette.api.keys import Groups
+from vedette.api.members import grouped, principal_id, taken, told
 from vedette.api.oauth_desk import counter
 from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
 from vedette.api.problems import ProblemError, forbidden, not_found
 from vedette.api.standing import void, void_keys
 from vedette.api.tokens import Why
 from vedette.identity import IdentityError
-from vedette.identity.claims import names, optional_name
+from vedette.identity.claims import optional_name
 from vedette.issuer.desk import IssuerDesk
 from vedette.issuer.errors import Refusal
 from vedette.issuer.passwords import Crowded, fault
@@ -93,17 +94,16 @@ async def add_person(who: Admin, here: Here, request: Request, wish: Wish) -> Pe
 @router.post("/{person}/groups")
 async def regroup_person(who: Admin, here: Here, person: str, groups: Groups) -> Person:
     """Give somebody other groups. Tokens that carry a lost group end, with their sessions."""
-    row, chosen = await _get(here, person), _groups(groups.groups)
+    row, chosen = await _get(here, person), grouped(groups.groups)
     before, after = {"groups": tuple(sorted(row.groups))}, {"groups": tuple(sorted(chosen))}
     changes.record(here, who, "person", person, before, after)
     await here.store.people.change(person, groups=sorted(chosen))
     lost = row.groups - chosen
-    recorded = not lost or await void(
-        here, by=who.principal.id, reason="a group was taken away", owner=_id(here, person), holding=lost
-    )
+    owner, reason = principal_id(here, person), "a group was taken away"
+    recorded = not lost or await void(here, by=who.principal.id, reason=reason, owner=owner, holding=lost)
     recorded = await _regroup_keys(here, who, person, chosen) and recorded
     here.review()
-    return _said(shown(await _get(here, person)), recorded)
+    return told(shown(await _get(here, person)), recorded=recorded)
 
 
 async def _regroup_keys(here: Gateway, who: Visitor, person: str, groups: frozenset[str]) -> bool:
@@ -124,7 +124,8 @@ async def _void_accounts(here: Gateway, person: str, *, by: str, reason: str) ->
     recorded = True
     for account in await here.store.accounts.all():
         if account.owner == person:
-            recorded = await void(here, by=by, reason=reason, owner=_id(here, account.name)) and recorded
+            owner = principal_id(here, account.name)
+            recorded = await void(here, by=by, reason=reason, owner=owner) and recorded
             recorded = await void_keys(here, account.name, by=by, reason=reason) and recorded
     return recorded
 
@@ -132,7 +133,7 @@ async def _void_accounts(here: Gateway, person: str, *, by: str, reason: str) ->
 @router.post("/{person}/password")
 async def set_password(who: Anybody, here: Here, request: Request, person: str, new: Password) -> Person:
     """Set a password: admins anybody's, people their own. It ends every sign-in and token of theirs."""
-    if not who.rules or who.principal.id == _id(here, person):
+    if not who.rules or who.principal.id == principal_id(here, person):
         # An admin's token alone, stolen, must not become the admin's sign-in.
         await _own(who, here, request, person, new)
     row = await _get(here, person)
@@ -142,8 +143,8 @@ async def set_password(who: Anybody, here: Here, request: Request, person: str, 
     await here.store.people.change(person, password=verifier, changed=now)
     await here.store.grants.revoke_all(person, now)
     reason = "the password was changed"
-    recorded = await void(here, by=who.principal.id, reason=reason, owner=_id(here, person))
-    return _said(shown(await _get(here, person)), recorded)
+    recorded = await void(here, by=who.principal.id, reason=reason, owner=principal_id(here, person))
+    return told(shown(await _get(here, person)), recorded=recorded)
 
 
 @router.post("/{person}/disable")
@@ -158,11 +159,11 @@ async def disable_person(who: Admin, here: Here, person: str, why: Why) -> Perso
     recorded = changes.recorded(here, changes.event(by, "person", person, before, after))
     await here.store.people.change(person, disabled=now)
     await here.store.grants.revoke_all(person, now)
-    recorded = await void(here, by=by, reason=reason, owner=_id(here, person)) and recorded
+    recorded = await void(here, by=by, reason=reason, owner=principal_id(here, person)) and recorded
     recorded = await void_keys(here, person, by=by, reason=reason) and recorded
     recorded = await _void_accounts(here, person, by=by, reason=reason) and recorded
     here.review()
-    return _said(shown(await _get(here, person)), recorded)
+    return told(shown(await _get(here, person)), recorded=recorded)
 
 
 @router.post("/{person}/enable")
@@ -187,11 +188,7 @@ async def person(
         raise ProblemError(422, "request.invalid", error.reason) from None
     now = time.time()
     verifier = None if password is None else await _hashed(request, password, name)
-    return Row(name, _groups(groups), now, email, verifier, None if password is None else now)
-
-
-def taken(name: str) -> ProblemError:
-    return ProblemError(409, "name.taken", f"there is a person or account named {name} already")
+    return Row(name, grouped(groups), now, email, verifier, None if password is None else now)
 
 
 async def _hashed(request: Request, password: str, name: str) -> str:
@@ -208,7 +205,7 @@ async def _hashed(request: Request, password: str, name: str) -> str:
 async def _own(who: Visitor, here: Gateway, request: Request, person: str, new: Password) -> None:
     """Raises ProblemError unless it is one's own, and one knows it."""
     principal = who.principal
-    if principal.id != _id(here, person) or principal.kind is not Kind.PERSON or principal.actor:
+    if principal.id != principal_id(here, person) or principal.kind is not Kind.PERSON or principal.actor:
         raise forbidden("a password is for its person and for admins to set")
     at = counter(request, here)
     try:
@@ -223,25 +220,6 @@ async def _get(here: Gateway, name: str) -> Row:
     if found is None:
         raise not_found("person")
     return found
-
-
-def _groups(groups: list[str]) -> frozenset[str]:
-    try:
-        return names(groups, "the groups")
-    except IdentityError as error:
-        raise ProblemError(422, "request.invalid", error.reason) from None
-
-
-def _id(here: Gateway, name: str) -> str:
-    return f"{here.tokens.issuer}#{name}"
-
-
-def _said(done: Person, recorded: bool) -> Person:
-    if not recorded:
-        raise ProblemError(
-            503, "journal.unavailable", "it is done, but the journal has no record of all of it"
-        )
-    return done
 
 
 def facts(row: Row) -> changes.Facts:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from vedette.api.browser import TOKEN, Browser
 from vedette.api.context import Gateway
+from vedette.api.members import taken
 from vedette.api.oauth_desk import At, Counter
 from vedette.api.oauth_form import decode, form
-from vedette.api.people import facts, person, taken
+from vedette.api.people import facts, person
 from vedette.api.problems import ProblemError
 from vedette.issuer import pages
 from vedette.issuer.errors import Refusal

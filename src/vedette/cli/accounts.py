@@ -6,19 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from vedette.cli import screen
-from vedette.cli.options import Config, Groups, Json, Reason, Url, groups
+from vedette.cli import members, screen
+from vedette.cli.members import Member, Words
+from vedette.cli.options import Config, Groups, Json, Url, groups
 from vedette.cli.reach import reach
 from vedette.model import Kind
 
 app = typer.Typer(help="Service accounts of the built-in issuer.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Its client id: a-z 0-9 . _ @ -")]
-
 
 @app.command()
 def create(
-    name: Name,
+    name: Member,
     group: Groups = None,
     kind: Annotated[Kind, typer.Option("--kind", "-k", help="agent or service.")] = Kind.AGENT,
     owner: Annotated[str, typer.Option("--owner", help="The person who may lend it out.")] = "",
@@ -50,46 +49,23 @@ def list_accounts(config: Config = None, url: Url = None, as_json: Json = False)
     screen.table(("name", "kind", "groups", "owner", "last used", ""), rows, empty="no accounts")
 
 
-@app.command("groups")
-def set_groups(
-    name: Name, group: Groups = None, config: Config = None, url: Url = None, as_json: Json = False
-) -> None:
-    """Give an account exactly these groups. What it had by a lost one ends."""
-    with reach(config, url) as api:
-        done = api.post(f"/accounts/{screen.part(name)}/groups", {"groups": groups(group)})
-    if as_json:
-        return screen.emit(done)
-    screen.say(f"{done['name']} is in {', '.join(done['groups']) or 'no group'}")
-
-
 @app.command()
-def rotate(name: Name, config: Config = None, url: Url = None, as_json: Json = False) -> None:
+def rotate(name: Member, config: Config = None, url: Url = None, as_json: Json = False) -> None:
     """Give an account another secret, printed this once. The old one and its tokens are void."""
     with reach(config, url) as api:
         made = api.post(f"/accounts/{screen.part(name)}/rotate")
     _show(made, as_json)
 
 
-@app.command()
-def disable(
-    name: Name, reason: Reason = "", config: Config = None, url: Url = None, as_json: Json = False
-) -> None:
-    """Shut an account out: its tokens are void, its sessions end."""
-    with reach(config, url) as api:
-        done = api.post(f"/accounts/{screen.part(name)}/disable", {"reason": reason})
-    if as_json:
-        return screen.emit(done)
-    screen.say(f"disabled {done['name']}")
-
-
-@app.command()
-def enable(name: Name, config: Config = None, url: Url = None, as_json: Json = False) -> None:
-    """Let an account in again, with the secret it had."""
-    with reach(config, url) as api:
-        done = api.post(f"/accounts/{screen.part(name)}/enable")
-    if as_json:
-        return screen.emit(done)
-    screen.say(f"enabled {done['name']}")
+members.add(
+    app,
+    "accounts",
+    Words(
+        groups="Give an account exactly these groups. What it had by a lost one ends.",
+        disable="Shut an account out: its tokens are void, its sessions end.",
+        enable="Let an account in again, with the secret it had.",
+    ),
+)
 
 
 def _show(made: dict[str, Any], as_json: bool) -> None:

@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
-from vedette.cli import screen
-from vedette.cli.options import Config, Groups, Json, Reason, Url, groups
+from vedette.cli import members, screen
+from vedette.cli.members import Member, Words
+from vedette.cli.options import Config, Groups, Json, Url, groups
 from vedette.cli.outcome import USAGE, Failure
 from vedette.cli.reach import reach
 
 app = typer.Typer(help="People who sign in at the built-in issuer.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Their name: a-z 0-9 . _ @ -")]
 MAX_CHARACTERS = 1024
 
 
 @app.command()
 def add(
-    name: Name,
+    name: Member,
     group: Groups = None,
     email: Annotated[str | None, typer.Option("--email", help="Their e-mail address.")] = None,
     no_password: Annotated[bool, typer.Option("--no-password", help="Set one later: people passwd.")] = False,
@@ -58,21 +58,9 @@ def list_people(config: Config = None, url: Url = None, as_json: Json = False) -
     screen.table(("name", "e-mail", "groups", "password", "last sign-in", ""), rows, empty="no people")
 
 
-@app.command("groups")
-def set_groups(
-    name: Name, group: Groups = None, config: Config = None, url: Url = None, as_json: Json = False
-) -> None:
-    """Give somebody exactly these groups. What they had by a lost one ends."""
-    with reach(config, url) as api:
-        done = api.post(f"/people/{screen.part(name)}/groups", {"groups": groups(group)})
-    if as_json:
-        return screen.emit(done)
-    screen.say(f"{done['name']} is in {', '.join(done['groups']) or 'no group'}")
-
-
 @app.command()
 def passwd(
-    name: Name,
+    name: Member,
     own: Annotated[bool, typer.Option("--own", help="Your own: the current one is asked for first.")] = False,
     config: Config = None,
     url: Url = None,
@@ -88,26 +76,15 @@ def passwd(
     screen.say(f"the password of {done['name']} is set")
 
 
-@app.command()
-def disable(
-    name: Name, reason: Reason = "", config: Config = None, url: Url = None, as_json: Json = False
-) -> None:
-    """Shut somebody out: their tokens, loans and keys are void, their sessions end."""
-    with reach(config, url) as api:
-        done = api.post(f"/people/{screen.part(name)}/disable", {"reason": reason})
-    if as_json:
-        return screen.emit(done)
-    screen.say(f"disabled {done['name']}")
-
-
-@app.command()
-def enable(name: Name, config: Config = None, url: Url = None, as_json: Json = False) -> None:
-    """Let somebody in again."""
-    with reach(config, url) as api:
-        done = api.post(f"/people/{screen.part(name)}/enable")
-    if as_json:
-        return screen.emit(done)
-    screen.say(f"enabled {done['name']}")
+members.add(
+    app,
+    "people",
+    Words(
+        groups="Give somebody exactly these groups. What they had by a lost one ends.",
+        disable="Shut somebody out: their tokens, loans and keys are void, their sessions end.",
+        enable="Let somebody in again.",
+    ),
+)
 
 
 def password(what: str = "password", *, again: bool = True) -> str:
