@@ -19,6 +19,7 @@ from vedette.masking.tally import Tally
 from vedette.model import MaskRule
 from vedette.protocols.http import bodies, heads, spdy, websocket
 from vedette.protocols.postgres import messages, scram, startup
+from vedette.protocols.ssh import sftp
 from vedette.shell import read as read_shell
 
 KEY = b"k" * 32
@@ -162,6 +163,23 @@ def _shell(data: bytes) -> None:
     assert seen or after.reason or _swallowed(text), "a command went unseen"
 
 
+def _sftp(data: bytes) -> None:
+    """What a caller sends: whole packets, each of which passes, is refused, or is an act that names its files."""
+    requests = sftp.Requests()
+    passed = b""
+    with contextlib.suppress(sftp.SftpError):
+        for packet in sftp.Packets().feed(data):
+            step = requests.read(packet)
+            if isinstance(step, sftp.Act):
+                assert step.touches, "an act that touches nothing"
+                assert step.paths
+                assert step.packet == packet
+            passed += packet
+            if packet[4] == sftp.VERSION:
+                sftp.greeting(packet)
+    assert data.startswith(passed), "bytes were lost or made up"
+
+
 def _swallowed(text: str) -> bool:
     """Whether a last line may belong to what stands before it: a quote, a document, a comment."""
     return any(
@@ -280,6 +298,17 @@ TARGETS = (
             b"if [[ -f a && $b == c ]]; then curl -d @f https://h.example/; else psql -c 'DROP TABLE t'; fi &",
         ],
         _shell,
+    ),
+    Target(
+        "sftp",
+        [
+            b"\0\0\0\5\1\0\0\0\3" + b"\0\0\0\x17\3\0\0\0\1\0\0\0\x06/etc/x\0\0\0\3\0\0\0\0",
+            b"\0\0\0\5\1\0\0\0\3"
+            + b"\0\0\0\x0f\x12\0\0\0\2\0\0\0\1a\0\0\0\1b"
+            + b"\0\0\0\x26\xc8\0\0\0\3\0\0\0\x14hardlink@openssh.com\0\0\0\1a\0\0\0\1b",
+            b"\0\0\0\x1e\2\0\0\0\3\0\0\0\x13statvfs@openssh.com\0\0\0\1\x32",
+        ],
+        _sftp,
     ),
     Target("prose", [b"key (email)=(" + SECRET + b") already exists", b"card 4111 1111 1111 1111"], _prose),
 )
