@@ -13,7 +13,7 @@ SESSION = {
 APPROVAL = {
     "id", "status", "created", "expires", "requester", "resource", "protocol", "effects", "objects",
     "touches", "rule", "reason", "approvers", "count", "given", "mode", "uses", "uses_left", "session",
-    "form", "text", "parameters", "state", "policy", "digest", "decisions", "yours",
+    "form", "text", "parameters", "state", "policy", "digest", "decisions", "yours", "preview",
 }  # fmt: skip
 TOKEN = {
     "id", "subject", "kind", "groups", "actor", "email", "issued", "expires", "note", "revoked",
