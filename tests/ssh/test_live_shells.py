@@ -213,6 +213,23 @@ async def test_a_terminal_is_played_exported_and_proven(server: sshd.Sshd, tmp_p
     assert cast.stem in said.replace("\n", "")
 
 
+async def test_a_password_is_no_command(stand: Stand) -> None:
+    def script(typist: Typist) -> int:
+        typist.until(PROMPT)
+        typist.type("read -s -p 'Password: ' x; echo\r")
+        typist.until(r"\rPassword: \Z")
+        typist.type("hunter2\r")
+        typist.until(PROMPT)
+        typist.type("exit\r")
+        return typist.status()
+
+    await at(stand, script)
+    await stand.recorded("session.closed")
+    (cast,) = casts(stand)
+    assert [event[2] for event in cast[1:] if event[1] == "m"] == ["read -s -p 'Password: ' x; echo", "exit"]
+    assert "hunter2" not in json.dumps(cast)
+
+
 async def test_what_cannot_be_recorded_ends(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: object, line: str) -> None:
         raise OSError(28, "No space left on device")

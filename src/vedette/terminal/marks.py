@@ -10,7 +10,7 @@ from vedette.terminal.screen import Screen
 
 
 class Marks:
-    """*mark* is called with the line that stands behind the shell's prompt when Enter is pressed."""
+    """*mark* is called with the line that stands behind the shell's prompt when Enter takes it away."""
 
     def __init__(self, columns: int, rows: int, mark: Callable[[str], None]) -> None:
         self.screen = Screen(columns, rows)
@@ -18,8 +18,16 @@ class Marks:
         self._mark = mark
         self._prompt: Prompt | None = None
         self._fresh = True
+        self._due = False
 
     def shown(self, data: bytes) -> None:
+        if self._due and b"\n" in data:
+            # What was typed is shown by then, even if it came in one piece with its Enter.
+            line, _, data = data.partition(b"\n")
+            self.screen.feed(line)
+            self._due = False
+            self._entered()
+            self.screen.feed(b"\n")
         self.screen.feed(data)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -32,8 +40,7 @@ class Marks:
             self._prompt = learn(line.text[: line.cursor]) if line is not None else None
         self._fresh = False
         for key in self._keys.feed(data):
-            if key.kind == "enter":
-                self._entered()
+            self._due = self._due or key.kind == "enter"
 
     def _entered(self) -> None:
         line = self.screen.line()
