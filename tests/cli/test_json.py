@@ -92,7 +92,7 @@ def test_verify_seal_check_and_version(shell: Shell) -> None:
     assert shell.json("seal", "rotate") == {"sealed": 0, "key": sealed["key"]}
     checked = shell.json("check")
     assert (checked["ok"], checked["summary"]["file"]) == (True, "vedette.yaml")
-    assert set(shell.json("version")) == {"version", "python"}
+    assert set(shell.json("version")) == {"version", "python", "twin"}
 
 
 def test_every_command_that_lists_or_shows_has_json() -> None:
