@@ -38,6 +38,9 @@ class Binary:
             self._first = (self._first + data[:_LONGEST])[:_LONGEST]
             if self._first.startswith(_MAGIC):
                 raise CannotMask("binary data, of a known format, cannot be masked")
+        if len(data) >= WINDOW_BYTES and len(data.translate(None, _CONTROLS)) == len(data):
+            self._seen = self._controls = 0
+            return
         here = 0
         while here < len(data):
             end = here + WINDOW_BYTES - self._seen

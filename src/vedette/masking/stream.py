@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vedette.masking.breaks import Breaks
-from vedette.masking.controls import Shown, acts, between, loose, shown, unfinished
+from vedette.masking.controls import Shown, between, loose, shown, unfinished
 from vedette.masking.keys import KeyBlock
 from vedette.masking.parts import BEYOND_BYTES, LEAD_BYTES, PIECE_BYTES, Parts
 from vedette.masking.plan import CannotMask
@@ -108,7 +108,11 @@ class TextMask:
         out: list[bytes] = []
         rest, self._held = self._held, b""
         while rest:
-            rest = self._through_key(rest, out) if self._key is not None else self._masked(rest, out)
+            rest = (
+                self._through_key(rest, out)
+                if self._key is not None
+                else self._masked(rest, shown(rest), out)
+            )
             rest, self._held = rest + self._held, b""
         return b"".join(out)
 
@@ -130,10 +134,13 @@ class TextMask:
         """Mask the whole parts of *raw*, hold the rest; gives what follows the head of a private key."""
         size = unfinished(raw)
         body = raw if size == len(raw) else raw[:size]
-        text = shown(body) if acts(body) else body
-        ready = self._ready(body, text)
+        text = shown(body)
+        ready, more = self._ready(body, text)
         self._held = raw[ready:]
-        rest = self._masked(raw[:ready], out) if ready else b""
+        rest = b""
+        if ready:
+            whole = raw[:ready]
+            rest = self._masked(whole, whole if text is body else text[: len(text) - more], out)
         if rest:
             rest, self._held = rest + self._held, b""
             return rest
@@ -145,29 +152,26 @@ class TextMask:
             self._held = self._held[size:]
         return b""
 
-    def _ready(self, body: bytes, text: bytes) -> int:
-        """How much of *body*, which is shown as *text*, is whole parts."""
+    def _ready(self, body: bytes, text: bytes) -> tuple[int, int]:
+        """How much of *body*, which is shown as *text*, is whole parts; how much of *text* is not."""
         if not text:
-            return len(body) - loose(body)
+            return len(body) - loose(body), 0
         lead = self._lead
         held = len(lead) + len(text) - self._breaks.last(lead + text, len(lead), len(lead) + len(text))
         if held == 0:
-            return len(body) - loose(body)
-        if text is body:
-            return len(body) - held
-        if held == len(text):
-            return 0
+            return len(body) - loose(body), 0
+        if text is body or held == len(text):
+            return (len(body) - held if text is body else 0), held
         start = body.rfind(b"\n") + 1
         line = Shown(body[start:]) if start else Shown(body)
         if held >= len(line.text):
             start, line = 0, Shown(body)
         # The sequences just before what is held are held with it.
-        return start + line.raw_at(len(line.text) - held - 1) + 1
+        return start + line.raw_at(len(line.text) - held - 1) + 1, held
 
-    def _masked(self, raw: bytes, out: list[bytes]) -> bytes:
-        """Append *raw*, whole parts, masked; gives what follows the head of a private key."""
+    def _masked(self, raw: bytes, text: bytes, out: list[bytes]) -> bytes:
+        """Append *raw*, whole parts shown as *text*, masked; gives what follows a private key's head."""
         lead = self._lead
-        text = shown(raw) if acts(raw) else raw
         if not self._parts.suspect(lead, text, raw):
             out.append(raw)
             self._remember(raw, text, whole=True)

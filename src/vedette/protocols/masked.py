@@ -14,9 +14,9 @@ from vedette.model import MaskRule
 from vedette.protocols.aside import aside
 
 #: What takes longer than this, in seconds, is followed by work in a thread: others would wait for it.
-SLOW_SECONDS = 0.004
+SLOW_SECONDS = 0.008
 #: Longer pieces are masked in parts of so many bytes.
-PIECE_BYTES = 16 << 10
+PIECE_BYTES = 32 << 10
 #: What waits for a thread, in bytes: then the source is not read any more.
 HIGH_BYTES, LOW_BYTES = 256 << 10, 64 << 10
 
@@ -123,7 +123,6 @@ class Masked:
             self._fail(str(no))
         finally:
             self._work = None
-        self._slow = False
         self._watch()
 
     def _fed(self, data: bytes) -> bytes:
