@@ -91,6 +91,7 @@ def _words(said: Said) -> str:
 class PostgresKit:
     name = "postgres"
     listen: Mapping[str, str] = {}
+    bound = True
     secret = SECRET
     masked = SSN
     rules = (

@@ -138,6 +138,7 @@ class SshCaller:
 class SshKit:
     name = "ssh"
     listen: Mapping[str, str] = {"ssh": f"{LOOPBACK}:0"}
+    bound = True
     secret = SECRET
     masked = SSN
     rules = (

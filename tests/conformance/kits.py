@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.conformance.kit_kubernetes import KubernetesKit
 from tests.conformance.kit_postgres import PostgresKit
 from tests.conformance.kit_ssh import SshKit
 from tests.testbed.gateway import hosted, write
@@ -78,6 +79,8 @@ class Kit(Protocol):
     name: str
     #: What ``gateway.listen`` says for it; empty for what the testbed writes by itself.
     listen: Mapping[str, str]
+    #: Whether a session ends with its connection upstream. Else the next action gets another connection.
+    bound: bool
     rules: Sequence[Mapping[str, Any]]
     secret: str
     masked: str
@@ -97,7 +100,7 @@ class Kit(Protocol):
         """Make the upstream answer that action with what nobody can read."""
 
 
-ENGINES: dict[str, Kit] = {"postgres": PostgresKit(), "ssh": SshKit()}
+ENGINES: dict[str, Kit] = {"postgres": PostgresKit(), "ssh": SshKit(), "kubernetes": KubernetesKit()}
 
 
 class Stage:

@@ -96,6 +96,11 @@ async def test_5_unreadable_bytes_end_the_session_from_both_sides_on_record(kit,
         else:
             kit.garble(stage.fake, "masked")
             caller.begin("masked")
+            if not kit.bound:
+                assert "upstream.protocol" in await caller.answer()
+                await until(lambda: any(line.over for line in stage.fake.lines), "the upstream is closed")
+                assert await caller.act("read") == "", "it asks over another connection"
+                caller.garbage()
         await caller.gone()
         (closed,) = await stage.recorded("session.closed")
         assert closed["reason"].startswith("protocol:")
@@ -113,6 +118,11 @@ async def test_6_when_either_side_vanishes_the_other_is_closed_on_record(kit, tm
             caller.hang_up()
         else:
             stage.fake.vanish()
+            if not kit.bound:
+                assert await caller.act("read") == "", "it asks over another connection"
+                await caller.close()
+                await stage.recorded("session.closed")
+                return
             await caller.gone()
         (closed,) = await stage.recorded("session.closed")
         assert closed["reason"].startswith(side)

@@ -74,6 +74,17 @@ def waited(number: str, hold: Hold) -> tuple[str, str]:
     return warning(f"waited for approval {number} by {who} (rule {hold.rule})")
 
 
+def waiting(number: str, hold: Hold) -> bytes:
+    """
+    While people are asked: an interim answer, which every client passes over and some show.
+
+    100 and no other status: that is what clients expect without having asked for it (RFC 9110, section 15.2).
+    """
+    who = ", ".join(sorted(hold.approvers)) or "an approver"
+    name, value = warning(f"waiting for approval {number} by {who} (rule {hold.rule})")
+    return writing.response(100, "Continue", ((name, value),), None)
+
+
 def warning(text: str) -> tuple[str, str]:
     """A Warning field that clients of Kubernetes print (RFC 7234 section 5.5, code 299)."""
     plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)[:MAX_WARNING_CHARACTERS]

@@ -13,7 +13,7 @@ from vedette.identity.errors import IdentityError
 from vedette.kubernetes import actions
 from vedette.kubernetes.errors import BadRequest
 from vedette.kubernetes.request import read_request
-from vedette.model import Action, Allow, Deny, Principal
+from vedette.model import Action, Allow, Deny, Hold, Principal
 from vedette.protocols.aside import aside
 from vedette.protocols.http import heads, writing
 from vedette.protocols.http.bodies import body
@@ -245,6 +245,13 @@ class Connection:
         if deny is not None:
             session.gate.refuse(asking.action, asking.message, deny)
             return await self._deny(asking, deny)
+
+        def told_of(number: str, hold: Hold) -> None:
+            told.append(answers.waited(number, hold))
+            if asking.wants is None:
+                # Clients that switch protocols take the first head that they read for the answer.
+                self._wire.write(answers.waiting(number, hold))
+
         action = asking.action
         if asking.asked.writes and session.asks(action):
             action = replace(action, preview=await rehearse(session, self._wire, asking))
@@ -252,7 +259,7 @@ class Connection:
             action,
             asking.message,
             check=lambda allow: judging.check(asking, allow, key),
-            told=lambda number, hold: told.append(answers.waited(number, hold)),
+            told=told_of,
         )
         if self._ending is not None or self._wire.gone:
             self._last_words()
