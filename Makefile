@@ -91,6 +91,7 @@ fuzz: prepare  ## Fuzz the decoders for MINUTES (default 10)
 bench: prepare servers  ## Ratios beside direct, pgbouncer and ProxyJump (FULL=1: the long form)
 	@.ci/packages "the comparison with pgbouncer" pgbouncer=/usr/sbin/pgbouncer
 	@.ci/native $(VENV)
+	@.ci/packages "the comparison with haproxy" haproxy=/usr/sbin/haproxy nginx-light=/usr/sbin/nginx wrk=wrk
 	@$(BIN)/python -m tests.bench $(if $(FULL),--full) $(ARGS)
 
 docs: prepare  ## Generate the pages that come from the code

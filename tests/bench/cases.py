@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from tests.bench import accounting, load, logins, search, ssh
+from tests.bench import accounting, clusters, load, logins, search, ssh
 from tests.bench.figures import Figure
 from tests.bench.sides import Bench, Side
 from tests.testbed.processes import ChildFailed
@@ -251,6 +251,11 @@ def _beside(bench: Bench, size: Size, side: Side, busy: Busy) -> float:
     return load.percentile(run.latencies, 0.99) / 1000
 
 
+def over_http(_bench: Bench, size: Size) -> list[Figure]:
+    """Requests to a cluster, beside haproxy. Raises OSError where a program for it is missing."""
+    return clusters.measure(size.seconds, size.rounds)
+
+
 CASES: dict[str, Case] = {
     "simple": _statements("simple", 2.0),
     "extended": _statements("extended", 1.6),
@@ -266,4 +271,5 @@ CASES: dict[str, Case] = {
     "neighbours": neighbours,
     "search": search_actions,
     "ssh": over_ssh,
+    "clusters": over_http,
 }

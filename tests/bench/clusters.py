@@ -9,7 +9,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -213,66 +212,39 @@ def load(side: Side, path: str, token: str, seconds: int, connections: int) -> R
     return Run(count / seconds, used.own / count * 1e6, used.children / count * 1e6, median)
 
 
-def measure(seconds: int = 6, rounds: int = 2) -> Sequence[Figure]:
+def measure(seconds: float, rounds: int) -> list[Figure]:
+    """Raises ChildFailed and OSError."""
     found = []
+    for_each = max(1, round(seconds))
     with sides() as (direct, middle, gateway, token):
+
+        def pair(path: str, connections: int) -> tuple[Run, Run]:
+            runs = [
+                (load(middle, path, token, for_each, connections), load(gateway, path, token, for_each, connections))
+                for _ in range(rounds)
+            ]  # fmt: skip
+            return _median(runs)
+
         for side in (direct, middle, gateway):
             load(side, GET, token, 1, CONNECTIONS)
-        small = _medians(
-            [
-                (
-                    load(middle, GET, token, seconds, CONNECTIONS),
-                    load(gateway, GET, token, seconds, CONNECTIONS),
-                )
-                for _ in range(rounds)
-            ]
-        )
-        large = _medians(
-            [
-                (load(middle, LIST, token, seconds, 4), load(gateway, LIST, token, seconds, 4))
-                for _ in range(rounds)
-            ]
-        )
-        alone = load(direct, GET, token, seconds, 1), load(gateway, GET, token, seconds, 1)
-        beside = "haproxy {:.0f} µs, gateway {:.0f} µs, its index {:.0f} µs"
-        found.append(
-            Figure(
-                "CPU of a small GET",
-                "haproxy",
-                small[1].cpu / small[0].cpu,
-                2.0,
-                beside=beside.format(small[0].cpu, small[1].cpu, small[1].children),
+        for what, path, connections, target in (
+            ("CPU of a small GET", GET, CONNECTIONS, 2.0),
+            ("CPU of a list of 5 MB", LIST, 4, 1.5),
+        ):
+            one, other = pair(path, connections)
+            beside = (
+                f"haproxy {one.cpu:.0f} µs, gateway {other.cpu:.0f} µs, its index {other.children:.0f} µs"
             )
-        )
+            found.append(Figure(what, "haproxy", other.cpu / one.cpu, target, beside=beside))
+        near, far = load(direct, GET, token, for_each, 1), load(gateway, GET, token, for_each, 1)
+        beside = f"direct {near.median:.0f} µs, gateway {far.median:.0f} µs"
+        added = (far.median - near.median) / 1000
         found.append(
-            Figure(
-                "CPU of a list of 5 MB",
-                "haproxy",
-                large[1].cpu / large[0].cpu,
-                1.5,
-                beside=beside.format(large[0].cpu, large[1].cpu, large[1].children),
-            )
-        )
-        added = (alone[1].median - alone[0].median) / 1000
-        found.append(
-            Figure(
-                "time of a small GET, one client",
-                "direct",
-                added,
-                1.0,
-                "ms",
-                beside=f"direct {alone[0].median:.0f} µs, gateway {alone[1].median:.0f} µs",
-            )
+            Figure("time added to a small GET, one client", "direct", added, 1.0, "ms", beside=beside)
         )
     return found
 
 
-def _medians(pairs: Sequence[tuple[Run, Run]]) -> tuple[Run, Run]:
+def _median(pairs: Sequence[tuple[Run, Run]]) -> tuple[Run, Run]:
     """The pair whose ratio is in the middle."""
     return sorted(pairs, key=lambda pair: pair[1].cpu / max(pair[0].cpu, 1e-9))[len(pairs) // 2]
-
-
-if __name__ == "__main__":
-    from tests.bench.figures import table
-
-    print(table(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 6)))

@@ -43,5 +43,5 @@ def test_every_figure_has_a_case() -> None:
     assert set(cases.CASES) == {
         *("simple", "extended", "prepared", "tls", "delay"),
         *("rows", "sessions", "idle", "slow", "neighbours"),
-        *("identity", "logins", "search", "ssh"),
+        *("identity", "logins", "search", "ssh", "clusters"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 
@@ -243,6 +244,47 @@ async def test_bad_bytes_leave_a_good_connection_alone(tmp_path):
                 writer.write(data)
                 writer.close()
         assert (await good.get(PODS)).status == 200
+
+
+async def test_who_does_not_read_stops_the_cluster_and_fills_no_memory(tmp_path):
+    async with staged(tmp_path) as stage, raw(stage) as caller:
+        sent, stopped = [0], asyncio.Event()
+
+        async def hook(asked, connection):
+            await connection.begin(200, "text/plain")
+            with contextlib.suppress(TimeoutError):
+                while sent[0] < 1 << 30:
+                    async with asyncio.timeout(1.0):
+                        await connection.data(b"x" * 65536)
+                    sent[0] += 65536
+            stopped.set()
+            await connection.reader.read()
+            return True
+
+        stage.cluster.hook = hook
+        caller.reader._limit = 1 << 16
+        caller.ask("GET", f"{PODS}/web/log?follow=true")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await stopped.wait()
+        assert sent[0] < 64 << 20
+        assert (await caller.head())[0] == 200
+        assert len(await caller.piece()) > 0
+
+
+async def test_many_watch_at_once_and_all_hear_of_it(tmp_path):
+    async with (
+        staged(tmp_path, limits={"per_principal": 1000}) as stage,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        secret = stage.token()
+        callers = [await stack.enter_async_context(raw(stage, secret)) for _ in range(50)]
+        for caller in callers:
+            caller.ask("GET", "/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=100000")
+        for caller in callers:
+            assert (await caller.head())[0] == 200
+        stage.cluster.add("configmaps", "news", data={})
+        for caller in callers:
+            assert b"news" in await caller.piece()
 
 
 # --- client certificates, and the gateway's own logins ------------------------------------------------

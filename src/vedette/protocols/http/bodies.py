@@ -28,8 +28,17 @@ class Body(Protocol):
         """Whether the end of the connection is its end."""
         ...
 
+    @property
+    def counted(self) -> bool:
+        """Whether bytes of it can be told without looking at them."""
+        ...
+
     def finish(self) -> None:
         """The connection has ended."""
+
+    def whole(self, data: bytes) -> bool:
+        """Whether all of *data*, which came next, belongs to it; counts it where it does."""
+        ...
 
     def take(self, buffer: bytearray) -> bytes:
         """What of the body stands at the front of *buffer*, which is left with what follows.
@@ -43,6 +52,11 @@ class _Ended:
     """A body that has an end of its own."""
 
     endless = False
+    counted = False
+
+    def whole(self, data: bytes) -> bool:
+        """Only a look inside tells."""
+        return False
 
     def finish(self) -> None:
         """Nothing: what is missing stays missing."""
@@ -51,8 +65,16 @@ class _Ended:
 class Counted(_Ended):
     """A body of *length* bytes."""
 
+    counted = True
+
     def __init__(self, length: int) -> None:
         self._left = length
+
+    def whole(self, data: bytes) -> bool:
+        if len(data) > self._left:
+            return False
+        self._left -= len(data)
+        return True
 
     @property
     def done(self) -> bool:
@@ -73,9 +95,13 @@ class Endless:
     """A body that ends with the connection."""
 
     endless = True
+    counted = True
 
     def __init__(self) -> None:
         self.done = False
+
+    def whole(self, data: bytes) -> bool:
+        return True
 
     def finish(self) -> None:
         self.done = True

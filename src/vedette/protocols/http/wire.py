@@ -33,6 +33,8 @@ class Wire(asyncio.Protocol):
         self.lost = lost
         self._eof = False
         self._ended = asyncio.Event()
+        self._wanted = False
+        self._loose = b""
         self._paused = False
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
@@ -45,7 +47,11 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
-        self.buffer += data
+        if self._wanted and not self.buffer and not self._loose:
+            # All of it belongs to a body that is counted: it goes on without being copied.
+            self._loose = data
+        else:
+            self.buffer += data
         if len(self.buffer) > HIGH_BYTES and self.transport is not None:
             self._paused = True
             self.transport.pause_reading()
@@ -95,13 +101,13 @@ class Wire(asyncio.Protocol):
         if self._paused and self.transport is not None and len(self.buffer) <= HIGH_BYTES // 2:
             self._paused = False
             self.transport.resume_reading()
-        before = len(self.buffer)
+        before = self.received
         self._reader = asyncio.get_running_loop().create_future()
         try:
             await self._reader
         finally:
             self._reader = None
-        if self._eof and len(self.buffer) == before:
+        if self._eof and self.received == before:
             raise Gone
 
     def take_head(self) -> bytes | None:
@@ -133,8 +139,26 @@ class Wire(asyncio.Protocol):
             data = body.take(self.buffer)
             if data or body.done:
                 return data
-            await self.more()
+            loose = await self._more_of(body)
+            if loose and body.whole(loose):
+                return loose
+            self.buffer[:0] = loose
         return b""
+
+    async def _more_of(self, body: Body) -> bytes:
+        """As `more`; what came, where it was not put into the buffer."""
+        self._wanted = body.counted
+        try:
+            await self.more()
+        except BaseException:
+            # Nobody waits any more; what has come just then is not lost.
+            self.buffer[:0] = self._loose
+            self._loose = b""
+            raise
+        finally:
+            self._wanted = False
+        loose, self._loose = self._loose, b""
+        return loose
 
     async def whole(self, body: Body, most: int, pause: float | None = None) -> bytes:
         """

@@ -34,12 +34,24 @@ MAX_GROUPS = 100
 
 def upwards(fields: Fields) -> Fields:
     """What of a caller's *fields* goes to the cluster."""
-    return tuple(field for field in end_to_end(fields) if field[0] in UP)
+    return _among(fields, UP)
 
 
 def downwards(fields: Fields) -> Fields:
     """What of the cluster's *fields* comes back."""
-    return tuple(field for field in end_to_end(fields) if field[0] in DOWN)
+    return _among(fields, DOWN)
+
+
+_PLAIN = frozenset({"keep-alive", "close", "upgrade"})
+
+
+def _among(fields: Fields, passing: frozenset[str]) -> Fields:
+    """Those that are *passing*, without those that ``Connection`` names (RFC 9110 section 7.6.1)."""
+    found = tuple(field for field in fields if field[0] in passing)
+    for name, value in fields:
+        if name == "connection" and value.lower() not in _PLAIN:
+            return tuple(field for field in end_to_end(fields) if field[0] in passing)
+    return found
 
 
 def readable(fields: Fields, accept: str) -> Fields:
