@@ -64,6 +64,8 @@ class Raw:
 
     async def answer(self, method: str = "GET") -> Answer:
         status, fields = await self.head()
+        while status == 100:  # people are asked
+            status, fields = await self.head()
         body = b""
         if method != "HEAD" and status not in (101, 204, 304):
             if fields.get("transfer-encoding") == "chunked":
