@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.issuer.conftest import House, house
 from tests.issuer.signing_in import Client, back, sign_in
-from vedette.identity.tokens import TokenRecord
+from vedette.api.oauth_desk import Counter
+from vedette.identity.tokens import Issued, TokenRecord
 from vedette.model import Kind
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -229,3 +230,19 @@ async def test_an_owners_loan_of_its_account_outlives_another_key_of_it(home: Ho
     made = await home.http.post("/api/v1/keys", json={"name": "k", "subject": "robot"}, headers=headers)
     assert made.status_code == 201, made.text
     assert await stands(home, lent) == ""
+
+
+async def test_a_name_that_is_taken_while_it_is_lent(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    mint = Counter.mint
+
+    async def slowly(self: Counter, *given: Any, **more: Any) -> Issued:
+        issued = await mint(self, *given, **more)
+        await home.account("etl", Kind.AGENT)
+        return issued
+
+    monkeypatch.setattr(Counter, "mint", slowly)
+    answer = await home.token(**loan(own(home), agent="etl"))
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    row = await home.app.store.tokens.get(home.journal("token.issued")[-1]["token"])
+    assert row is not None
+    assert row.revoked is not None

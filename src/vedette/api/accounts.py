@@ -87,13 +87,13 @@ async def create_account(who: Admin, here: Here, wish: Wish) -> NewAccount:
         raise taken(wish.name)
     secret, now = fresh(SECRET), time.time()
     row = Row(wish.name, wish.kind, grouped(wish.groups), digest(secret), now, now, wish.owner)
-    await claim_name(here, row.name, by=who.principal.id)
     changes.record(here, who, "account", row.name, None, _facts(row))
     try:
         await here.store.accounts.add(row)
     except StoreError:
         raise taken(row.name) from None
-    return NewAccount(secret=secret, **shown(row).model_dump())
+    recorded = await claim_name(here, row.name, by=who.principal.id)
+    return told(NewAccount(secret=secret, **shown(row).model_dump()), recorded=recorded)
 
 
 @router.post("/{account}/groups")

@@ -12,6 +12,7 @@ from vedette.api import changes
 from vedette.api.access import Admin, Here, Owner, Visitor
 from vedette.api.context import Gateway
 from vedette.api.export import FILES, Format, listed
+from vedette.api.members import told
 from vedette.api.oauth_desk import counter
 from vedette.api.pages import Next, Page, cut
 from vedette.api.problems import ProblemError, forbidden, not_found
@@ -188,7 +189,6 @@ async def _keep(here: Gateway, who: Visitor, record: KeyRecord) -> None:
         raise ProblemError(
             409, "key.ssh", "this SSH key was registered before", "make another: ssh-keygen -t ed25519"
         )
-    await claim_name(here, record.subject, by=who.principal.id)
     here.journal.record(
         events.KeyIssued(
             at=time.time(), key=record.prefix, subject=record.subject, principal_kind=record.kind.value,
@@ -198,6 +198,9 @@ async def _keep(here: Gateway, who: Visitor, record: KeyRecord) -> None:
     )  # fmt: skip
     changes.record(here, who, "key", record.prefix, None, _facts(record))
     await here.store.keys.add(record)
+    # What an account's owner lends under its name is the account's.
+    if await here.store.accounts.get(record.subject) is None:
+        told(record, recorded=await claim_name(here, record.subject, by=who.principal.id))
 
 
 @router.post("/{key}/groups")

@@ -76,6 +76,12 @@ async def exchange(at: Counter, request: Request, sent: Form) -> Answer:
         )
     )  # fmt: skip
     await _still(at, sent, lender, record.id)
+    try:
+        await _free(at, lender, loan.agent, loan.groups)
+    except Refusal:
+        # The name was taken while we were at it.
+        await _end(at, record.id)
+        raise
     return answer(
         issued.text, record.expires - record.issued, "", issued_token_type=ACCESS, id=record.id,
         subject=record.subject, actor=whose, groups=sorted(record.groups),
@@ -158,6 +164,10 @@ async def _still(at: Counter, sent: Form, lender: Principal, loan: str) -> None:
     except IdentityError:
         out = True
     if out:
-        await at.here.store.tokens.revoke(loan, time.time())
-        at.here.revocations.add(loan)
+        await _end(at, loan)
         raise Refusal("invalid_request", "oauth.subject_token", "the token was withdrawn; get a new one")
+
+
+async def _end(at: Counter, loan: str) -> None:
+    await at.here.store.tokens.revoke(loan, time.time())
+    at.here.revocations.add(loan)

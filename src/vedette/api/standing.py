@@ -7,7 +7,6 @@ from collections.abc import Collection
 
 from vedette.api import changes
 from vedette.api.context import Gateway
-from vedette.api.problems import ProblemError
 from vedette.trail import events
 
 
@@ -34,18 +33,16 @@ async def void(
     return recorded
 
 
-async def claim_name(here: Gateway, name: str, *, by: str) -> None:
+async def claim_name(here: Gateway, name: str, *, by: str) -> bool:
     """
     *name* becomes an account's or gets an API key: what people had lent under it, to whom they chose, ends.
 
-    Else whoever lends under a likely name before it is taken would pass for the one that takes it.
-    Raises ProblemError where that cannot be recorded; nothing should be given out then.
+    Else whoever lends under a likely name before it is taken would pass for the one that takes it. Asked
+    once the name is in the store: a loan that is being made looks there when it is made. False where
+    not all of it could be recorded.
     """
-    if await here.store.accounts.get(name) is not None:
-        return  # lent by its owner, and by nobody else
     reason = f"{name} has a credential of its own now"
-    if not await void(here, by=by, reason=reason, lent_as=f"{here.tokens.issuer}#{name}"):
-        raise ProblemError(503, "journal.unavailable", "what was lent under this name could not be recorded")
+    return await void(here, by=by, reason=reason, lent_as=f"{here.tokens.issuer}#{name}")
 
 
 async def void_keys(here: Gateway, name: str, *, by: str, reason: str) -> bool:
