@@ -19,7 +19,7 @@ export PYTHONHASHSEED := $(shell echo $$RANDOM)
 # Compiling every module anew at each start of a gateway would take seconds, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check fix docs live slow bench fuzz lock clean native prepare servers agents
+.PHONY: console screenshots help demo test check fix docs live slow bench fuzz lock clean native prepare servers agents
 
 help:  ## Show these commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -64,6 +64,8 @@ test: prepare servers agents  ## Lint, types and every test: exactly what CI run
 	@echo "types"
 	@$(BIN)/mypy --no-error-summary
 	@.ci/native $(VENV)
+	@echo "console"
+	@.ci/console test
 	@echo "tests"
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
 	@! $(BIN)/python -c "import vedette_native" 2>/dev/null || { \
@@ -94,6 +96,12 @@ bench: prepare servers  ## Ratios beside direct, pgbouncer and ProxyJump (FULL=1
 	@.ci/packages "the comparison with haproxy" haproxy=/usr/sbin/haproxy nginx-light=/usr/sbin/nginx wrk=wrk
 	@$(BIN)/python -m tests.bench $(if $(FULL),--full) $(ARGS)
 
+console:  ## Build the console into the package (needs Node.js 20 or newer)
+	@.ci/console build
+
+screenshots: prepare console  ## A picture of every page of the console, light, dark, telephone (FOLDER=docs/images)
+	@$(BIN)/python -m tests.console.shots $${FOLDER:-build/screenshots}
+
 docs: prepare  ## Generate the pages that come from the code
 	@$(BIN)/python docs/generate.py
 
@@ -101,4 +109,5 @@ lock: prepare  ## Write requirements/*.txt anew, nothing younger than four days
 	@.ci/lock $(VENV)/uv
 
 clean:  ## Remove what the commands above made
+	@rm -rf console/node_modules src/vedette/console
 	@rm -rf $(VENV) $(AGENT) $(AGENT)-* .venv-tools .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

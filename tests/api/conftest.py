@@ -13,12 +13,13 @@ import pytest
 from vedette.api import build
 from vedette.approvals import Desk
 from vedette.config import ConfigError, Settings, load
-from vedette.folder import is_operator
+from vedette.folder import Folder, is_operator
 from vedette.identity import Identity, IdentityError, Issuers, SigningKeys, Tokens
 from vedette.identity.certificates import CertificateFiles
 from vedette.identity.ssh_ca import SshAuthority
 from vedette.identity.ssh_hosts import HostsAuthority
 from vedette.journal import Journal, JournalKeys
+from vedette.journal.keys import PUBLIC_FILE
 from vedette.model import Action, Ask, Effect, Hold, Kind, Principal, Resource, Touch
 from vedette.sql.catalog import EMPTY, Catalog, Relation
 from vedette.store import Store
@@ -215,8 +216,12 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     file = tmp_path / "vedette.yaml"
     file.write_text(CONFIG)
     store = await Store.open(tmp_path / "vedette.db")
-    journal = Journal.open(tmp_path / "journal", JournalKeys.generate())
+    keys = JournalKeys.generate()
+    journal = Journal.open(tmp_path / "journal", keys)
     made = Office(load(file, {}), store, journal)
+    folder = Folder(made.settings.gateway.data).keys
+    folder.mkdir(parents=True)
+    (folder / PUBLIC_FILE).write_bytes(keys.public_pem)
     await made.blocks.refresh()
     yield made
     await made.desk.close()

@@ -37,6 +37,8 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("GET", "/sessions/{session}", None, READ | {"owner", "agent"}),
     ("GET", "/sessions/{session}/records", None, READ | {"owner"}),
     ("GET", "/sessions/{session}/recordings/{recording}", None, READ | {"owner"}),
+    ("GET", "/sessions/{session}/recordings", None, READ | {"owner"}),
+    ("GET", "/sessions/{session}/proof", None, READ),
     ("POST", "/sessions/{session}/kill", {}, RULE | {"owner"}),
     ("POST", "/sessions/kill", {"principal": "vedette#x"}, RULE),
     ("GET", "/blocks", None, READ),

@@ -61,7 +61,7 @@ class Served:
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.token = office.token("operator")
-        stop = await serve_api(office, listener)
+        stop = await serve_api(office, listener, build(office))
         self._ready.set()
         try:
             await self._over.wait()

@@ -18,7 +18,6 @@ from vedette.api.pages import MAX_LIMIT, Limit, Next, Page, cut
 from vedette.api.problems import ProblemError, not_found
 from vedette.api.standing import claim_name, void, void_keys
 from vedette.api.tokens import Why
-from vedette.config.identity import CLIENT
 from vedette.issuer.clients import client
 from vedette.issuer.texts import digest, fresh, is_name
 from vedette.model import Kind
@@ -75,7 +74,7 @@ async def list_accounts(
 @router.post("", status_code=201)
 async def create_account(who: Admin, here: Here, wish: Wish) -> NewAccount:
     """Make an account. Its secret is in the answer, and nowhere else."""
-    if not is_name(wish.name) or wish.name == CLIENT or client(here.settings, wish.name) is not None:
+    if not is_name(wish.name) or client(here.settings, wish.name, "") is not None:
         raise ProblemError(
             422, "request.invalid", "a name has 1 to 63 of a-z 0-9 . _ @ -, and is no public client's"
         )

@@ -12,6 +12,7 @@ from vedette.api import (
     actions,
     approvals,
     blocks,
+    console,
     events,
     grants,
     health,
@@ -24,6 +25,7 @@ from vedette.api import (
     people,
     policy,
     problems,
+    recordings,
     resources,
     sessions,
     ssh,
@@ -34,8 +36,8 @@ from vedette.api.guard import Guard
 
 PREFIX = "/api/v1"
 NOUNS = (
-    login, info, overview, resources, sessions, actions, approvals, tokens, keys, grants, blocks, people,
-    accounts, issuer_keys, policy, events, ssh,
+    login, info, overview, resources, recordings, sessions, actions, approvals, tokens, keys, grants, blocks,
+    people, accounts, issuer_keys, policy, events, ssh,
 )  # fmt: skip
 
 
@@ -58,6 +60,7 @@ def build(gateway: Gateway) -> FastAPI:
         app.include_router(noun.router, prefix=PREFIX)
     app.include_router(health.router)
     oauth.install(app)
+    console.install(app)
     problems.install(app)
     app.add_middleware(Guard)
     describe = app.openapi

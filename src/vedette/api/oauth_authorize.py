@@ -52,7 +52,7 @@ class Asked:
 
 def asked(at: Counter, sent: Form) -> Asked:
     """Who asks and where to answer. Raises Refusal, to be shown here: nobody is sent to places unknown."""
-    found = client(at.here.settings, sent.get("client_id"))
+    found = client(at.here.settings, sent.get("client_id"), at.issuer)
     if found is None:
         raise Refusal("invalid_client", "oauth.client", "no such client here", status=400)
     redirect = sent.get("redirect_uri")

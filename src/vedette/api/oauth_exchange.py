@@ -103,7 +103,7 @@ async def _client(at: Counter, request: Request, sent: Form) -> str:
     name, secret = credentials(request, sent)
     if secret:
         return (await account_of(at, request, sent)).name
-    if name and client(at.here.settings, name) is None:
+    if name and client(at.here.settings, name, at.issuer) is None:
         raise Refusal("invalid_client", "oauth.client", "no such client here")
     return name
 

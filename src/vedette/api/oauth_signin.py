@@ -31,7 +31,7 @@ _CODE = "this code is none of ours, is over, or was used"
 def public_client(at: Counter, request: Request, sent: Form) -> str:
     """The id of the public client that asks. Raises Refusal."""
     name, secret = credentials(request, sent)
-    if secret or not name or client(at.here.settings, name) is None:
+    if secret or not name or client(at.here.settings, name, at.issuer) is None:
         raise Refusal("invalid_client", "oauth.client", "no such public client here")
     return name
 

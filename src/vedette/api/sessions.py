@@ -158,7 +158,7 @@ async def list_sessions(
 @router.get("/{session}")
 async def show_session(who: Own, here: Here, session: str) -> Session:
     """One session."""
-    return _shown(await _known(here, session, who), here)
+    return _shown(await known(here, session, who), here)
 
 
 @router.get("/{session}/records", response_model=Records, responses=FILES)
@@ -171,7 +171,7 @@ async def session_records(
     format: Format = "json",
 ) -> Any:
     """What the journal holds of a session, in order: enough to show and to replay it."""
-    row = await _known(here, session, who)
+    row = await known(here, session, who)
     here.journal.flush()
 
     async def turn(cursor: str | None, many: int) -> Page[Record]:
@@ -194,10 +194,10 @@ class Recorded(BaseModel):
 
 @router.get("/{session}/recordings/{recording}")
 async def session_recording(
-    who: Owner, here: Here, session: str, recording: str, offset: Annotated[int, Query(ge=0)] = 0
+    who: Owner, here: Here, session: str, recording: str, offset: After = 0
 ) -> Recorded:
     """What a terminal or command of a session showed, a MiB at a time; ``recording.opened`` has the names."""
-    await _known(here, session, who)
+    await known(here, session, who)
     path = None
     if recording.rpartition(".")[0] == session:
         path = find(Folder(here.settings.gateway.data).recordings, recording)
@@ -219,13 +219,13 @@ async def kill_sessions(who: Admin, here: Here, kill: KillMany) -> KilledMany:
 async def kill_session(who: Owner, here: Here, session: str, kill: Kill) -> Killed:
     """End a live session now; what it runs upstream is ended too. On record in its last entry."""
     if not who.rules:
-        row = await _known(here, session, who)
+        row = await known(here, session, who)
         if not who.owns(row.principal, row.actor):
             raise forbidden("this is for admins to do", "ask for a token with a group of gateway.admins")
     why = f"{who.principal.id}: {kill.reason}" if kill.reason else who.principal.id
     if here.live.kill(session, f"killed by {why}"):
         return Killed(session=session, killed=True)
-    await _known(here, session, who)
+    await known(here, session, who)
     raise ProblemError(409, "session.over", f"the session {session[:100]} is not live")
 
 
@@ -245,7 +245,7 @@ def _shown(row: SessionRow, here: Here) -> Session:
     return shown
 
 
-async def _known(here: Here, session: str, who: Visitor) -> SessionRow:
+async def known(here: Here, session: str, who: Visitor) -> SessionRow:
     """The session; one that is not for *who* looks like one that is not there."""
     row = await here.store.sessions.get(session)
     if row is None or not who.sees(row.principal, row.actor):
@@ -255,7 +255,7 @@ async def _known(here: Here, session: str, who: Visitor) -> SessionRow:
 
 def _records(folder: Path, session: str, first: int, after: int, limit: int) -> Records:
     found: list[Record] = []
-    for entry in _of_session(folder, session, first):
+    for entry in of_session(folder, session, first):
         if entry.seq <= after:
             continue
         if len(found) == limit:
@@ -272,7 +272,7 @@ def _part(path: Path, offset: int) -> Recorded:
     return Recorded(data=data.decode("ascii", "replace"), next=offset + len(data) if more else None)
 
 
-def _of_session(folder: Path, session: str, first: int) -> Iterator[Entry]:
+def of_session(folder: Path, session: str, first: int) -> Iterator[Entry]:
     """The session's own records, and those of its holds, which name only the hold."""
     needles = (json.dumps(session).encode(), b'"kind":"hold.')
     holds: set[object] = set()

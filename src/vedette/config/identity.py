@@ -24,6 +24,8 @@ ISSUER_KEYS = (
 )  # fmt: skip
 #: The public client that every gateway knows: `vedette login`.
 CLIENT = "vedette-cli"
+#: And the console, which the gateway serves itself.
+CONSOLE = "vedette-console"
 KINDS = tuple(map(str, Kind))
 
 
@@ -59,7 +61,7 @@ def decode(node: Node | None, base: Path, url: str | None = None) -> IdentitySet
 
 
 def _clients(node: Node) -> Iterator[ClientSettings]:
-    known = {CLIENT}
+    known = {CLIENT, CONSOLE}
     for each in node.entries():
         fields = each.fields(CLIENT_KEYS, required=CLIENT_KEYS)
         name = fields["id"].text() if "id" in fields else ""

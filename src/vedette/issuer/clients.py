@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vedette.config import Settings
-from vedette.config.identity import CLIENT
+from vedette.config.identity import CLIENT, CONSOLE
+
+#: Where the console waits for whoever has signed in, below the gateway's own address.
+CALLBACK = "/console/callback"
 
 SCOPES = ("openid", "email", "groups", "offline_access")
 #: RFC 8252 section 7.3: a program on the person's own machine listens on whatever port is free.
@@ -31,10 +34,12 @@ class Client:
         return found is not None and int(found[1]) < 65_536
 
 
-def client(settings: Settings, name: str) -> Client | None:
-    """The client of that id."""
+def client(settings: Settings, name: str, own: str) -> Client | None:
+    """The client of that id; *own* is the gateway's address."""
     if name == CLIENT:
         return Client(CLIENT, native=True)
+    if name == CONSOLE:
+        return Client(CONSOLE, (f"{own}{CALLBACK}",))
     for each in settings.identity.clients:
         if each.id == name:
             return Client(each.id, each.redirects)
