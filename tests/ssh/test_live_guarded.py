@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.ssh.test_live_shells import at, casts, shown
-from tests.testbed import sshd
+from tests.testbed import processes, sshd
 from tests.testbed.ssh import Host, Stand, standing
 from tests.testbed.terminal import Typist
 from vedette.model import Kind, Principal
@@ -285,3 +286,63 @@ async def test_a_resize_in_the_middle_of_a_line(stand: Stand) -> None:
 
     await sit(stand, script)
     assert lines(stand)[0][1].startswith("echo wide") or lines(stand)[0][0] == "deny"
+
+
+async def test_a_caller_that_hangs_up_withdraws_what_is_held(stand: Stand) -> None:
+    held = Path("/tmp") / f"held-{id(stand)}"
+
+    def script(typist: Typist) -> None:
+        typist.type(f"echo x > {held}\r")
+        typist.until(r"vedette: waiting for approval")
+
+    await sit(stand, script)  # and is gone
+    await stand.recorded("hold.withdrawn")
+    await stand.recorded("session.closed")
+    assert not held.exists()
+
+
+def gone(file: Path) -> None:
+    """Returns once the process whose number stands in *file* has ended."""
+    place = Path("/proc", file.read_text().strip())
+    file.unlink()
+    deadline = time.monotonic() + processes.PATIENCE_SECONDS
+    while place.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it goes on")
+        time.sleep(0.01)
+
+
+async def test_a_kill_ends_a_shell_that_ignores_being_told(stand: Stand) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def kill() -> None:
+        (name,) = stand.app.live.sessions
+        stand.app.live.kill(name, "killed by a test")
+
+    def script(typist: Typist) -> int:
+        typist.type("echo $$ > /tmp/pid-x\r")
+        typist.until(PROMPT)
+        asyncio.run_coroutine_threadsafe(kill(), loop).result(30)
+        typist.until(r"killed by a test")
+        return typist.status()
+
+    assert await sit(stand, script) == 255
+    await asyncio.to_thread(gone, Path("/tmp/pid-x"))
+
+
+async def test_a_policy_that_no_longer_opens_shells_ends_them(stand: Stand) -> None:
+    loop = asyncio.get_running_loop()
+    file = stand.app.settings.file
+
+    async def change() -> None:
+        file.write_text(
+            file.read_text().replace("guarded", "record").replace("shell: record", "limit: {rows: 1000000}")
+        )
+        await stand.app.reload()
+
+    def script(typist: Typist) -> int:
+        asyncio.run_coroutine_threadsafe(change(), loop).result(30)
+        typist.until(r"session\.policy")
+        return typist.status()
+
+    assert await sit(stand, script) == 255

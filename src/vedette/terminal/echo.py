@@ -15,7 +15,7 @@ from vedette.terminal.keys import Keys
 
 MAX_PENDING = 4096
 _SEQUENCE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|.)|[\x00-\x1f\x7f]"
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|.)|[\x00-\x09\x0b-\x1f\x7f]"
 )
 _ASKS = re.compile(
     r"(?:pass(?:word|phrase|wd|code)|kennwort|passwort|contrase|mot de passe|\bpin\b|secret|token|\botp\b"
@@ -49,7 +49,8 @@ class Echo:
     def shown(self, data: bytes) -> None:
         """What the host sends."""
         text = self._decode(data)
-        plain = _SEQUENCE.sub("", text)
+        line = _SEQUENCE.sub("", text)
+        plain = line.replace("\n", "")
         if self._pending and plain:
             same = _common(self._pending, plain)
             if same and (len(same) == len(plain) or len(same) == len(self._pending)):
@@ -57,7 +58,7 @@ class Echo:
                 self._pending = self._pending[len(same) :]
             else:
                 self._pending = ""
-        self._line = (self._line + text).rpartition("\n")[2][-200:]
+        self._line = (self._line + line).rpartition("\n")[2][-200:]
 
 
 def _common(one: str, two: str) -> str:
