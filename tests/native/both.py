@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from vedette.trail import events
 from vedette.trail.judgements import Keep
 
 KEYS = JournalKeys.generate()
+Turn = tuple[Sequence[bytes], Sequence[bytes]]
 STATE = State(("pg_catalog", "public"), "app", "agent")
 CUSTOMERS = Relation(
     16400, "public", "customers", "r",
@@ -229,3 +231,31 @@ def using(twin: bool) -> Iterator[None]:
         if not twin:
             patch.setattr(native, "compiled", None)
         yield
+
+
+def play(
+    turns: Sequence[Turn], *, twin: bool, rules: Rules | None = None, every: int = 1000, lose: int = 99
+) -> tuple[dict[str, object], int]:
+    """What came of it, and how much the compiled lane took. The catalogue is lost before turn *lose*."""
+    with TemporaryDirectory() as folder, using(twin):
+        both = Both(Path(folder, "journal"), rules or Rules(), every=every)
+        for number, turn in enumerate(turns):
+            if number == lose:
+                both.shelf.trusted = None
+            both.play([turn])
+            if both.trouble:
+                break
+        taken = both.lane.swift if both.lane is not None else None
+        return both.seen(), both.taken if taken is not None else -1
+
+
+def same(turns: Sequence[Turn], **settings: object) -> int:
+    """Both ways come to the same; how many reads the lane, or its twin, took."""
+    (pure, _), (swift, taken) = (play(turns, twin=twin, **settings) for twin in (False, True))  # type: ignore[arg-type]
+    if pure["trouble"]:
+        # Some of the last read may have been passed on, and counted, before.
+        wanted = ("trouble", "up", "actions", "journal")
+    else:
+        wanted = tuple(pure)
+    assert {key: swift[key] for key in wanted} == {key: pure[key] for key in wanted}
+    return taken

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.native.both import SSN, Both, Rules, using
+from tests.native.both import SSN, Both, Rules, Turn, same, using
 from tests.postgres.dialogue import (
     BOUND,
     CLOSED,
@@ -33,7 +32,6 @@ from vedette.protocols.postgres import messages as m
 
 pytestmark = pytest.mark.skipif(native.compiled is None, reason="the compiled twin is not here: make native")
 
-Turn = tuple[Sequence[bytes], Sequence[bytes]]
 NAMES = described(("name", 16400, 2, 25))
 HIDDEN = described(("ssn", 16400, 4, 25))
 ONE = described(("one", 0, 0, 23))
@@ -53,34 +51,6 @@ def rows(count: int, tag: str = "SELECT", columns: bytes = NAMES, status: bytes 
 
 def once(text: str = "SELECT name FROM customers WHERE id = $1", *values: bytes | None) -> bytes:
     return m.parse("", text) + bind("", "", *values) + describe("P") + execute() + m.sync()
-
-
-def play(
-    turns: Sequence[Turn], *, twin: bool, rules: Rules | None = None, every: int = 1000, lose: int = 99
-) -> tuple[dict[str, object], int]:
-    """What came of it, and how much the compiled lane took. The catalogue is lost before turn *lose*."""
-    with TemporaryDirectory() as folder, using(twin):
-        both = Both(Path(folder, "journal"), rules or Rules(), every=every)
-        for number, turn in enumerate(turns):
-            if number == lose:
-                both.shelf.trusted = None
-            both.play([turn])
-            if both.trouble:
-                break
-        taken = both.lane.swift if both.lane is not None else None
-        return both.seen(), both.taken if taken is not None else -1
-
-
-def same(turns: Sequence[Turn], **settings: object) -> int:
-    """Both ways come to the same; how many reads the lane, or its twin, took."""
-    (pure, _), (swift, taken) = (play(turns, twin=twin, **settings) for twin in (False, True))  # type: ignore[arg-type]
-    if pure["trouble"]:
-        # Some of the last read may have been passed on, and counted, before.
-        wanted = ("trouble", "up", "actions", "journal")
-    else:
-        wanted = tuple(pure)
-    assert {key: swift[key] for key in wanted} == {key: pure[key] for key in wanted}
-    return taken
 
 
 ORDINARY: list[Turn] = [
@@ -160,6 +130,11 @@ OUT_OF_THE_ORDINARY: dict[str, list[Turn]] = {
         ([PREPARE], [PREPARED]), ([bind("", "s", b"7") + execute() + m.sync()], [BOUND + row(b"Cy") + complete("SELECT 1") + m.ready()]),
         ([m.query("PREPARE s AS SELECT 1")], [complete("PREPARE") + m.ready()]),
         ([bind("", "s", b"7") + execute() + m.sync()], [BOUND + row(b"Cy") + complete("SELECT 1") + m.ready()]),
+    ],
+    "locks in a transaction": [
+        ([once("DELETE FROM customers WHERE id = $1", b"7")], [PARSED + BOUND + NO_DATA + complete("DELETE 1") + m.ready()]),
+        ([m.query("BEGIN")], [complete("BEGIN") + m.ready(b"T")]),
+        ([once("DELETE FROM customers WHERE id = $1", b"8")], [PARSED + BOUND + NO_DATA + complete("DELETE 1") + m.ready(b"T")]),
     ],
     "no description where one is due": [([asks(1)], [rows(1)]), ([asks(2)], [row(b"Cy") + complete("SELECT 1") + m.ready()])],
     "no columns": [

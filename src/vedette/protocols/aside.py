@@ -16,7 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 # PostgreSQL's parser recurses without a check of its own, see `vedette.sql.size`.
 STACK_BYTES = 16 << 20
 THREADS = 2

@@ -32,6 +32,12 @@ class Unreadable(Exception):
 
 
 _decode = msgspec.json.Decoder().decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+# JSON of so many bytes is decoded in one go, which holds Python's lock for half a millisecond or so.
+_AT_ONCE = 16 << 10
+# A level that is taken apart is read over once more; chains that nest for thousands of levels are not.
+_LEVELS = 16
 
 
 def statements(text: str) -> list[Node]:
@@ -49,10 +55,22 @@ def statements(text: str) -> list[Node]:
     finally:
         _lib.pg_query_free_parse_result(result)
     try:
-        found: list[Node] = _decode(tree).get("stmts", [])
+        found: list[Node] = _tree(tree).get("stmts", [])
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unreadable("nested too deeply to be read") from error
     return found
+
+
+def _tree(raw: msgspec.Raw | bytes, levels: int = _LEVELS) -> Any:
+    """*raw* decoded. A wide tree in pieces, so that the event loop gets its turn between them."""
+    if levels == 0 or len(memoryview(raw)) <= _AT_ONCE:
+        return _decode(raw)
+    first = bytes(memoryview(raw)[:1])
+    if first == b"{":
+        return {name: _tree(value, levels - 1) for name, value in _members(raw).items()}
+    if first == b"[":
+        return [_tree(value, levels - 1) for value in _items(raw)]
+    return _decode(raw)
 
 
 def in_brackets(text: str) -> str:
