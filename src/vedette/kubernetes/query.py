@@ -37,6 +37,11 @@ _FLAGS = frozenset(
         "stdin", "stdout", "timestamps", "tty", "watch",
     }
 )  # fmt: skip
+# As clients write them; it is sent on in one way.
+_TRUTHS = {
+    "true": "true", "True": "true", "TRUE": "true", "1": "true",
+    "false": "false", "False": "false", "FALSE": "false", "0": "false",
+}  # fmt: skip
 _TOKENS = re.compile(
     r"(?i)(?:access|id|refresh|bearer|auth|api|client)?[-_]?(?:token|bearer|authorization|secret|key)"
 )
@@ -64,7 +69,9 @@ def read(text: str, *, opaque: bool = False) -> Query:
     if len(found) > MAX_PAIRS:
         raise BadRequest(CODE, f"a query has at most {MAX_PAIRS} parts")
     _check(found, opaque)
-    return tuple(found)
+    if opaque:
+        return tuple(found)
+    return tuple((key, _TRUTHS[value] if key in _FLAGS else value) for key, value in found)
 
 
 def _check(pairs: list[tuple[str, str]], opaque: bool) -> None:
@@ -78,7 +85,7 @@ def _check(pairs: list[tuple[str, str]], opaque: bool) -> None:
             raise BadRequest(CODE, "a parameter that the API of Kubernetes does not have (case counts)")
         if key in seen and key not in REPEATED:
             raise BadRequest(CODE, f"{key} stands twice in the query")
-        if key in _FLAGS and value not in ("true", "false", "1", "0"):
+        if key in _FLAGS and value not in _TRUTHS:
             # The server takes whatever is neither "false" nor "0" for true, an empty text included.
             raise BadRequest(CODE, f"{key} is either true or false")
         seen.add(key)
@@ -96,4 +103,4 @@ def first(pairs: Query, key: str) -> str:
 
 
 def flag(pairs: Query, key: str) -> bool:
-    return first(pairs, key) in ("true", "1")
+    return first(pairs, key) == "true"

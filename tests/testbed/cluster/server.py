@@ -241,10 +241,11 @@ async def _answer(cluster: Cluster, asked: Asked, connection: Connection) -> boo
     if asked.fields.get("authorization") != f"Bearer {TOKEN}" and not _certified(connection):
         raise Trouble(401, "Unauthorized", "Unauthorized")
     head_only = asked.method == "HEAD"
-    if asked.path == "/version":
+    about = asked.path.rstrip("/")  # some clients ask for /version/, and the real one answers
+    if about == "/version":
         await connection.json(discovery.VERSION, head_only=head_only)
         return True
-    found = discovery.document(asked.path, asked.fields.get("accept", ""))
+    found = discovery.document(about, asked.fields.get("accept", ""))
     if found is not None:
         await connection.json(found[1], kind=found[0], head_only=head_only)
         return True
