@@ -13,9 +13,9 @@ from vedette.masking.stream import TextMask
 from vedette.model import MaskRule
 from vedette.protocols.aside import aside
 
-#: What takes longer than this, in seconds, is followed by work in a thread: others would wait for it.
+#: A piece that takes longer, in seconds, is followed by work in a thread: others would wait for it.
 SLOW_SECONDS = 0.008
-#: Longer pieces are masked in parts of so many bytes.
+#: Of what is slow, so much is masked at a time.
 PIECE_BYTES = 32 << 10
 #: What waits for a thread, in bytes: then the source is not read any more.
 HIGH_BYTES, LOW_BYTES = 256 << 10, 64 << 10
@@ -45,26 +45,31 @@ class Masked:
         self._size = 0
         self._slow = self._full = self._over = False
         self._work: asyncio.Task[None] | None = None
+        self._soon: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._mark = -1
 
     def put(self, data: bytes) -> None:
-        """The next bytes."""
+        """The next bytes. What comes in one turn of the loop is masked, and shown, together."""
         if self._over or not data:
-            return
-        if self._work is None and not self._slow:
-            self._take_at_once(data)
             return
         self._waiting.append(data)
         self._size += len(data)
         if self._size > HIGH_BYTES and not self._full:
             self._full = True
             self._throttle(True)
-        if self._work is None:
+        if self._work is not None or self._soon is not None:
+            return
+        if self._slow:
             self._work = asyncio.create_task(self._take_aside())
+        else:
+            self._soon = asyncio.get_running_loop().call_soon(self._take_at_once)
 
     async def finish(self) -> None:
         """The stream is over: what is held is shown. Returns when all of it has been."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._take_at_once()
         while self._work is not None and not self._over:
             await asyncio.wait((self._work,))
         self._stop_waiting()
@@ -79,51 +84,66 @@ class Masked:
         self._over = True
         self._stop_waiting()
         self._waiting.clear()
+        if self._soon is not None:
+            self._soon.cancel()
         if self._work is not None:
             self._work.cancel()
 
     # --- what is fed --------------------------------------------------------------------------------
 
-    def _take_at_once(self, data: bytes) -> None:
-        for at in range(0, len(data), PIECE_BYTES):
-            piece = data[at : at + PIECE_BYTES] if len(data) > PIECE_BYTES else data
-            began = time.perf_counter()
-            try:
-                out = self._fed(piece)
-            except CannotMask as no:
-                self._fail(str(no))
-                return
-            self._out(out)
-            if self._over:
-                return
-            if time.perf_counter() - began > SLOW_SECONDS:
-                self._slow = True
-                self.put(data[at + len(piece) :])
-                break
-        if self._work is None:
+    def _take_at_once(self) -> None:
+        self._soon = None
+        if self._over or self._work is not None:
+            return  # a thread has it; what was read meanwhile is taken in turn
+        out = []
+        try:
+            while self._waiting and not self._slow:
+                out.append(self._timed(self._next()))
+        except CannotMask as no:
+            self._out(b"".join(out))
+            self._fail(str(no))
+            return
+        self._out(b"".join(out))
+        if self._waiting and not self._over:
+            self._work = asyncio.create_task(self._take_aside())
+        else:
             self._watch()
 
     async def _take_aside(self) -> None:
         self._stop_waiting()
         try:
-            while self._waiting:
-                data = self._waiting.popleft()
-                for at in range(0, len(data), PIECE_BYTES):
-                    piece = data[at : at + PIECE_BYTES]
-                    began = time.perf_counter()
-                    self._out(await aside(lambda piece=piece: self._fed(piece)))  # type: ignore[misc]
-                    self._slow = time.perf_counter() - began > SLOW_SECONDS
-                    if self._over:
-                        return
-                self._size -= len(data)
-                if self._full and self._size < LOW_BYTES:
-                    self._full = False
-                    self._throttle(False)
+            while self._waiting and not self._over:
+                data = self._next()
+                self._out(await aside(lambda data=data: self._timed(data)))  # type: ignore[misc]
         except CannotMask as no:
             self._fail(str(no))
         finally:
             self._work = None
         self._watch()
+
+    def _next(self) -> bytes:
+        """What is taken next of what waits: much, where it goes quickly. The source may `put` meanwhile."""
+        most = PIECE_BYTES if self._slow else HIGH_BYTES
+        pieces = [self._waiting.popleft()]
+        size = len(pieces[0])
+        while self._waiting and size + len(self._waiting[0]) <= most:
+            pieces.append(self._waiting.popleft())
+            size += len(pieces[-1])
+        data = b"".join(pieces)
+        if size > most:
+            self._waiting.appendleft(data[most:])
+            data = data[:most]
+        self._size -= len(data)
+        if self._full and self._size < LOW_BYTES:
+            self._full = False
+            self._throttle(False)
+        return data
+
+    def _timed(self, data: bytes) -> bytes:
+        began = time.perf_counter()
+        out = self._fed(data)
+        self._slow = time.perf_counter() - began > SLOW_SECONDS * max(1.0, len(data) / PIECE_BYTES)
+        return out
 
     def _fed(self, data: bytes) -> bytes:
         if self._binary is not None:
@@ -156,7 +176,7 @@ class Masked:
 
     def _pause(self) -> None:
         self._timer = None
-        if self._work is None and not self._over:
+        if self._work is None and self._soon is None and not self._over:
             self._out(self._mask.pause())
 
     def _stop_waiting(self) -> None:
