@@ -151,7 +151,7 @@ async def test_a_source_that_has_more_as_soon_as_it_may_loses_nothing(
     shown = Shown()
     # Now and then a piece is slow, and a thread has it while the source goes on.
     turns = iter(range(10**6))
-    monkeypatch.setattr(masked.time, "perf_counter", lambda: (next(turns) // 7 % 2) * 1000.0)
+    monkeypatch.setattr(masked.time, "thread_time", lambda: (next(turns) // 7 % 2) * 1000.0)
 
     def more(full: bool) -> None:
         while not full and lines and shown.stream._size < masked.HIGH_BYTES:

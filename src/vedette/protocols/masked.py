@@ -13,7 +13,7 @@ from vedette.masking.stream import TextMask
 from vedette.model import MaskRule
 from vedette.protocols.aside import aside
 
-#: A piece that takes longer, in seconds, is followed by work in a thread: others would wait for it.
+#: A piece that takes longer, in seconds of CPU, is followed by work in a thread: others would wait for it.
 SLOW_SECONDS = 0.008
 #: Of what is slow, so much is masked at a time.
 PIECE_BYTES = 32 << 10
@@ -140,9 +140,9 @@ class Masked:
         return data
 
     def _timed(self, data: bytes) -> bytes:
-        began = time.perf_counter()
+        began = time.thread_time()
         out = self._fed(data)
-        self._slow = time.perf_counter() - began > SLOW_SECONDS * max(1.0, len(data) / PIECE_BYTES)
+        self._slow = time.thread_time() - began > SLOW_SECONDS * max(1.0, len(data) / PIECE_BYTES)
         return out
 
     def _fed(self, data: bytes) -> bytes:
