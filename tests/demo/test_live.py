@@ -8,10 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.demo.test_parts import statements
-from vedette.demo import Options, agent_run, run
+from vedette.demo import Options, agent_run, play, run
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -69,7 +70,28 @@ def test_from_an_empty_folder_to_a_verified_journal(capsys: pytest.CaptureFixtur
     assert "(4711, 'refunded'" in out
     assert "APPROVED" in out
     assert "intact" in out
+    assert re.search(r"http://127\.0\.0\.1:\d+/console/", out)
     assert not list(Path(tempfile.gettempdir()).glob(f"vedette-demo-{os.getpid()}-*"))
+
+
+@pytest.mark.usefixtures("agent")
+def test_whoever_keeps_it_signs_in_at_its_console(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    async def look(scene: play.Scene) -> None:
+        people = await scene.vedette.json("people", "list")
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            answer = await client.get(scene.console)
+        seen.extend(
+            (people[0]["name"], people[0]["groups"], people[0]["password"], answer.status_code in (200, 503))
+        )
+        assert scene.password in capsys.readouterr().out
+
+    monkeypatch.setattr(play, "_stay", look)
+    assert run(Options(Path(sys.executable), keep=True)) == 0, capsys.readouterr().err
+    assert seen == ["you", ["dba"], True, True]
 
 
 @pytest.mark.usefixtures("agent")

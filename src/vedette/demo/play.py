@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shlex
 import shutil
 import signal
@@ -31,6 +32,7 @@ from vedette.demo.stage import Stage
 from vedette.demo.vedette_command import Vedette
 
 PERSON = "dana@corp.example"
+YOU = "you"
 PREFIX = "vedette-demo-"
 
 
@@ -51,7 +53,14 @@ class Scene:
     stage: Stage
     config: Path = Path()
     port: int = 0
+    web: int = 0
+    password: str = ""
     vedette: Vedette = field(default_factory=lambda: Vedette(Path()))
+
+    @property
+    def console(self) -> str:
+        """Where people look, and decide."""
+        return f"http://{LOOPBACK}:{self.web}/console/"
 
     @property
     def dsn(self) -> str:
@@ -104,7 +113,7 @@ async def _play(options: Options) -> None:
     with _folder() as folder:
         async with contextlib.AsyncExitStack() as stack:
             scene = Scene(folder, stage)
-            agent_token, person_token = await _set_up(scene, stack)
+            agent_token, person_token = await _set_up(scene, options, stack)
             await _agent_works(scene, options, agent_token, person_token)
             await _look_back(scene)
             if options.keep:
@@ -137,7 +146,14 @@ def _sweep(top: Path) -> None:
 # --- 1: what is there ------------------------------------------------------------------------------
 
 
-async def _set_up(scene: Scene, stack: contextlib.AsyncExitStack) -> tuple[str, str]:
+async def _let_in(scene: Scene) -> None:
+    """Whoever runs the demo can sign in at the console, with a password that is made up now."""
+    scene.password = secrets.token_urlsafe(12)
+    await scene.vedette.text("people", "add", YOU, "--groups", "dba", typed=f"{scene.password}\n")
+    scene.stage.step(f"sign in there as {YOU}, with the password {scene.password}")
+
+
+async def _set_up(scene: Scene, options: Options, stack: contextlib.AsyncExitStack) -> tuple[str, str]:
     stage = scene.stage
     stage.section("A database with people in it, and a gateway before it")
     server = await postgres.serve(scene.folder)
@@ -145,7 +161,8 @@ async def _set_up(scene: Scene, stack: contextlib.AsyncExitStack) -> tuple[str, 
     stage.step(f"PostgreSQL 16 on {LOOPBACK}:{server.port}, from a Python package")
     secret = scene.folder / "appdb.password"
     keep_secret(secret, server.password)
-    scene.port, web = free_port(), free_port()
+    scene.port, scene.web = free_port(), free_port()
+    web = scene.web
     scene.config = settings.write(
         scene.folder, port=scene.port, web=web, upstream=server.port, password=secret
     )
@@ -158,6 +175,9 @@ async def _set_up(scene: Scene, stack: contextlib.AsyncExitStack) -> tuple[str, 
         _token(scene, PERSON, "person", "dba", "10m"),
     ]  # fmt: skip
     agent, person = await asyncio.gather(*issuing)
+    stage.step(f"the console, where people look and decide: {scene.console}")
+    if options.ask or options.keep:
+        await _let_in(scene)
     stage.step("the agent gets an address and a token that lives ten minutes:")
     stage.step(f"  {scene.dsn}")
     return agent, person
@@ -248,6 +268,7 @@ async def _person_decides(scene: Scene, options: Options, token: str) -> None:
         stage.command("your turn: the agent waits. In another terminal, within ten minutes:")
         screen.say(f"     {command}", style="bold yellow")
         screen.say("     (or deny instead of approve, with --reason)", style="dim")
+        screen.say(f"     or in a browser: {scene.console}approvals", style="bold yellow")
         return
     stage.command(f'vedette approvals approve {hold} --reason "order was returned"')
     stage.output(
@@ -301,6 +322,7 @@ async def _stay(scene: Scene) -> None:
     stage.section("It stays up, to play with")
     token = await _token(scene, "you", "agent", "ai-agents", "8h")
     psql = shutil.which("psql") or "psql"
+    stage.step(f"in a browser: {scene.console} (as {YOU}, with the password {scene.password})")
     stage.step("as an agent (token of eight hours):")
     screen.say(f"     PGPASSWORD={token} \\")
     screen.say(f'     {psql} "host={LOOPBACK} port={scene.port} dbname=appdb user=agent sslmode=require"')

@@ -21,20 +21,20 @@ class Vedette:
     config: Path
     width: int = 120
 
-    async def text(self, *words: str, token: str | None = None) -> str:
-        """What the command prints. Raises DemoFailed where it fails."""
+    async def text(self, *words: str, token: str | None = None, typed: str = "") -> str:
+        """What the command prints, given *typed* on its standard input. Raises DemoFailed where it fails."""
         more = {"VEDETTE_TOKEN": token} if token else {}
         if sys.stdout.isatty():
             more["FORCE_COLOR"] = "1"
         env = environment(self.config.parent, COLUMNS=str(self.width), **more)
         child = await asyncio.create_subprocess_exec(
             *bound([sys.executable, "-m", "vedette", *words, "--config", str(self.config)]),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env=env, cwd=self.config.parent,
         )  # fmt: skip
         try:
             async with asyncio.timeout(SECONDS):
-                output, errors = await child.communicate()
+                output, errors = await child.communicate(typed.encode())
         except TimeoutError:
             raise DemoFailed(f"vedette {' '.join(words)} did not end") from None
         finally:
