@@ -57,7 +57,8 @@ async def test_kubectl_through_the_real_process(tmp_path, websocket):
         assert "forbidden" in refused.err
         assert (await kubectl("exec", "web", "--", "echo", "hi")).out == "hi\n"
         given = b"x" * 500_000
-        assert (await kubectl("exec", "-i", "web", "--", "cat", given=given)).out.encode() == given
+        echoed = (await kubectl("exec", "-i", "web", "--", "cat", given=given)).out
+        assert (len(echoed), set(echoed)) == (len(given), {"x"})
         (kubectl.folder / "note").write_text("a note")
         assert (await kubectl("cp", "note", "web:/tmp/note")).status == 0
         assert b"a note" in streams.container.files.values()

@@ -479,3 +479,31 @@ async def test_compressed_answers_pass_where_nothing_is_masked(stage):
     async with raw(stage) as caller:
         found = await caller.get(PODS, "Accept-Encoding: gzip")
         assert (found.fields["content-encoding"], found.body) == ("gzip", packed)
+
+
+# --- limits ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", [False, True])
+async def test_objects_are_rows(tmp_path, table):
+    accept = (
+        "Accept: application/json;as=Table;v=v1;g=meta.k8s.io, application/json" if table else "Accept: */*"
+    )
+    async with (
+        staged(tmp_path, rules(ALLOW, {"limit": {"rows": 4, "per": "session"}})) as stage,
+        raw(stage) as caller,
+    ):
+        first = await caller.get("/api/v1/namespaces", accept)
+        assert (first.status, len(first.json["rows" if table else "items"])) == (200, 3)
+        assert (await caller.get("/api/v1/namespaces/shop", accept)).status == 200
+        over = await caller.get("/api/v1/namespaces/shop", accept)
+        assert (over.status, over.code) == (403, "limit.reached")
+
+
+async def test_bytes_are_bytes(tmp_path):
+    async with (
+        staged(tmp_path, rules(ALLOW, {"limit": {"bytes": 100, "per": "action"}})) as stage,
+        raw(stage) as caller,
+    ):
+        over = await caller.get("/api/v1/namespaces")
+        assert (over.status, over.code) == (403, "limit.reached")

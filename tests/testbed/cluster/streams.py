@@ -40,9 +40,11 @@ class Streams:
             raise Trouble(self.refuse, "Forbidden", "upgrades are refused")
         if wanted == "websocket" and self.websocket:
             await self._websocket(asked, place, connection)
+            await _all_sent(connection)
             return False
         if wanted == "spdy/3.1":
             await self._spdy(asked, place, connection)
+            await _all_sent(connection)
             return False
         raise Trouble(400, "BadRequest", "unable to upgrade")
 
@@ -198,6 +200,12 @@ class Streams:
             for task in (running, listening):
                 task.cancel()
             await asyncio.gather(running, listening, return_exceptions=True)
+
+
+async def _all_sent(connection: Connection) -> None:
+    """What was written last is not lost with the connection."""
+    connection.writer.transport.set_write_buffer_limits(0)
+    await connection.writer.drain()
 
 
 def _status(code: int) -> dict[str, Any]:

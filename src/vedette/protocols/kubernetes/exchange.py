@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from vedette.kubernetes.masks import Mask, WatchMask, masked_body
+from vedette.kubernetes.negotiation import accept_for_masked
 from vedette.masking.plan import CannotMask
 from vedette.masking.stream import TextMask
 from vedette.masking.tally import Tally
@@ -220,11 +221,16 @@ class Exchange:
         """Send it, and bring the answer back. Raises Broken, Gone and UpstreamRefused."""
         asking = self.asking
         mask, accept = judging.mask(asking, self.allow, self.session.backend.mask_key)
+        counted = judging.counted(asking, self.allow)
+        if counted and not accept:
+            accept = accept_for_masked(asking.accept)
         wire, found = await self.ask(accept)
         if found.status == 101:
             self.session.drop()
             raise Broken("upstream.protocol", "the cluster switched protocols unasked")
-        if mask is None:
+        if counted and found.status < 300:
+            await self.bring_masked(wire, found, mask, counted=True)
+        elif mask is None:
             await self.bring(wire, found)
         elif asking.asked.verb == "log" and found.status == 200:
             hide = self.hiding()
@@ -253,8 +259,10 @@ class Exchange:
         if not found.keep_alive or wire.buffer:
             self.session.drop()
 
-    async def bring_masked(self, wire: Wire, found: Response, mask: Mask) -> None:
-        """The same, read whole and masked first. Raises Broken and Gone."""
+    async def bring_masked(
+        self, wire: Wire, found: Response, mask: Mask | None, *, counted: bool = False
+    ) -> None:
+        """The same, read whole first: masked, and its objects *counted*. Raises Broken and Gone."""
         self.check(found)
         if found.field("content-encoding"):
             raise Broken("masking.unreadable", "the cluster compresses what has to be masked")
@@ -263,12 +271,12 @@ class Exchange:
         except Malformed as bad:
             code = "masking.too_large" if bad.status == 413 else "upstream.protocol"
             raise Broken(code, f"the answer cannot be masked: {bad.reason}") from None
-        hide = partial(masked_body, found.field("content-type"), whole, mask, self.tally)
+        hide = partial(self._shown, found.field("content-type"), whole, mask, counted)
         try:
-            shown = hide() if len(whole) <= AT_ONCE_BYTES else await aside(hide)
+            shown, rows = hide() if len(whole) <= AT_ONCE_BYTES else await aside(hide)
         except CannotMask as problem:
             raise Broken("masking.unreadable", f"{problem}, so it is not shown") from None
-        if not self.meter.permits(shown):
+        if not self.meter.permits(shown, rows):
             raise self.limited()
         self.status, self.carried = found.status, len(shown)
         framing = None if found.status in (204, 304) else Framing(len(shown))
@@ -278,6 +286,11 @@ class Exchange:
         await self.down.drained()
         if not found.keep_alive or wire.buffer:
             self.session.drop()
+
+    def _shown(self, kind: str, whole: bytes, mask: Mask | None, counted: bool) -> tuple[bytes, int | None]:
+        """What is shown of a *whole* answer, and how many objects it holds where that counts."""
+        rows = judging.rows(whole) if counted and whole else None
+        return whole if mask is None else masked_body(kind, whole, mask, self.tally), rows
 
     def answer(self, status: int, kept: Fields, framing: Framing | None) -> bytes:
         """The head for the caller."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import msgspec
+
 from vedette.kubernetes import actions
 from vedette.kubernetes.bodies import body_facts
 from vedette.kubernetes.errors import BadRequest
@@ -113,10 +115,37 @@ def mask(asking: Asking, allow: Allow, key: bytes) -> tuple[Mask | None, str]:
     return found, accept_for_masked(asking.accept, tables=found.tables)
 
 
+def counted(asking: Asking, allow: Allow) -> bool:
+    """Whether the objects in the answer have to be counted: a limit speaks of rows, and lines are none."""
+    lines = asking.wants is not None or asking.asked.follows or asking.asked.verb == "log"
+    return not lines and any(limit.rows is not None for limit in allow.limits)
+
+
+def rows(body: bytes) -> int:
+    """
+    How many objects an answer holds: those of a list, the rows of a table, else one.
+
+    Raises:
+        CannotMask: it is no JSON, so that nobody can tell.
+    """
+    try:
+        found = msgspec.json.decode(body, type=_Listed)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise CannotMask("an answer whose objects cannot be counted") from None
+    return 1 if found.items is None and found.rows is None else len(found.items or ()) + len(found.rows or ())
+
+
+class _Listed(msgspec.Struct):
+    items: list[msgspec.Raw] | None = None
+    rows: list[msgspec.Raw] | None = None
+
+
 def check(asking: Asking, allow: Allow, key: bytes) -> Deny | None:
     """Whether what *allow* asks for can be done."""
     try:
         mask(asking, allow, key)
+        if counted(asking, allow):
+            accept_for_masked(asking.accept)
     except CannotMask as problem:
         hint = "ask for a policy without a mask here"
         return Deny("masking", f"{problem} cannot be masked", hint, "masking.refused")

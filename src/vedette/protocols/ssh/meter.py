@@ -21,13 +21,13 @@ class Meter:
             for limit in limits
         ]
 
-    def permits(self, data: bytes) -> bool:
-        """Whether *data* may pass, all of it; counts it where it may."""
+    def permits(self, data: bytes, objects: int | None = None) -> bool:
+        """Whether *data* may pass, all of it, and counts it: its *objects* are rows, or else its lines."""
         if self.reached:
             return False
         if not self._counts:
             return True
-        lines = data.count(b"\n")
+        lines = data.count(b"\n") if objects is None else objects
         for limit, (rows, size) in self._counts:
             over_rows = limit.rows is not None and rows + lines > limit.rows
             if over_rows or (limit.bytes is not None and size + len(data) > limit.bytes):
