@@ -346,3 +346,28 @@ async def test_a_policy_that_no_longer_opens_shells_ends_them(stand: Stand) -> N
         return typist.status()
 
     assert await sit(stand, script) == 255
+
+
+@pytest.mark.parametrize("shell", ["dash -i", "env PS1=p$ bash --norc --noediting -i"])
+async def test_shells_without_a_line_editor(tmp_path: Path, shell: str) -> None:
+    def script(typist: Typist) -> None:
+        typist.type("echo o$((1+1))\r")
+        typist.until(r"o2\r\n.*[$#] ?\Z")
+        typist.type("rm -rf /tmp/nothing\r")
+        typist.until(r"policy\.denied.*\^C\r\n.*[$#] ?\Z")
+        typist.type("echo a\recho b\r")
+        typist.until(r"\na\r\n.*\nb\r\n.*[$#] ?\Z")
+        # Twice the end of input hands over what stands on the line, without an Enter.
+        typist.type("rm -rf /tmp/nothing\x04\x04")
+        typist.until(r"policy\.denied.*\^C\r\n.*[$#] ?\Z")
+
+    def begun(typist: Typist) -> None:
+        typist.until(r"[$#] ?\Z")
+        script(typist)
+
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    with sshd.serving(tmp_path / "sshd", more=[f"ForceCommand {shell}"]) as server:
+        async with standing(folder, [Host(server)], [POLICY]) as stand:
+            await at(stand, begun)
+            assert [verdict for verdict, _ in lines(stand)] == ["allow", "deny", "allow", "allow", "deny"]
