@@ -169,6 +169,28 @@ def test_a_prompt_that_does_not_come_back_enters_nothing() -> None:
     assert not desk.last.read
 
 
+def test_a_slow_completion_is_waited_for() -> None:
+    desk = Desk()
+    desk.types("rm -rf /tmp/a\t\r", echo=b"rm -rf /t")
+    assert desk.sent == b"rm -rf /tmp/a"
+    desk.goes(0.5)
+    desk.shows(b"mp/a")
+    desk.goes(0.0)
+    assert desk.sent == b"rm -rf /tmp/a\t"
+    desk.goes(1.0)
+    assert desk.asked == []
+    desk.shows(b"bc/")
+    desk.goes(0.5)
+    assert desk.asked == [Line("rm -rf /tmp/abc/", typed=False)]
+
+
+def test_a_key_that_shows_nothing_holds_nothing_up_for_long() -> None:
+    desk = Desk()
+    desk.types("ls")
+    desk.types("\x1bx\r", echo=b"")
+    assert desk.last == Line("ls", typed=False)
+
+
 def test_a_line_over_several_rows() -> None:
     desk = Desk(columns=20)
     desk.types("echo " + "x" * 50 + "\r")

@@ -27,6 +27,9 @@ REST_SECONDS = 0.05
 ECHO_SECONDS = 5.0
 #: How long nothing may come before a line is taken as it stands, where keys do not tell what it is.
 SETTLE_SECONDS = 0.15
+#: How long a key that may change the whole line waits for the echo of what was typed before it, and then an
+#: Enter behind it for what it has done.
+BEFORE_SECONDS, DONE_SECONDS = 1.0, 2.0
 #: How long an Enter waits for a prompt: where something stands before the cursor, and where nothing does.
 OTHER_SECONDS = 1.0
 RUNNING_SECONDS = 5.0
@@ -87,6 +90,7 @@ class Guard:
         self._asked: Line | None = None
         self._enter = Key("enter", b"\r")
         self._at_prompt = False
+        self._unanswered = False  # nothing was shown since a key that may change the whole line
         self._clearing = 0  # so many more interrupts may be sent until the prompt is back
         self._home = True  # the shell's prompt has been shown since the last Enter
         self._foreign = False  # keys have gone to a program since then
@@ -113,7 +117,7 @@ class Guard:
         """What the host sends, as it came."""
         self.screen.feed(data)
         self._changed = now
-        self._entered = False
+        self._entered = self._unanswered = False
 
     def resize(self, columns: int, rows: int, now: float) -> None:
         self.screen.resize(columns, rows)
@@ -167,6 +171,11 @@ class Guard:
                     if out:
                         break
                     return Wait(until)
+            if key.kind == "other" and self._unshown(bool(out)):
+                if out:
+                    break
+                if now < self._sent + BEFORE_SECONDS:
+                    return Wait(self._sent + BEFORE_SECONDS)
             if key.kind in ("enter", "edit") or (key.kind == "end" and not self._editing.empty):
                 if out:
                     break
@@ -224,7 +233,16 @@ class Guard:
         if self._pasting and key.raw == b"\t" and not self.screen.alternate:
             key = Key("text", b" ", " ")  # a completion otherwise, in the middle of what is pasted
         self._editing.press(key)
+        self._unanswered = self._unanswered or (key.kind == "other" and self._home)
         return key.raw
+
+    def _unshown(self, unsent: bool) -> bool:
+        """
+        Whether what was typed is still to be shown at the prompt. A completion is waited for only once that
+        is: else what is shown of the one is taken for the other.
+        """
+        behind = self._behind_prompt() if self._home and self._editing.known else None
+        return behind is not None and (unsent or behind != self._editing.text.rstrip(" "))
 
     def _entering(self, now: float) -> Send | Ask | Wait:
         """An Enter is next: the line, or until when to wait for it."""
@@ -286,6 +304,8 @@ class Guard:
         text = line.text[end:]
         if self._editing.known:
             return self._compared(text, now, since)
+        if self._unanswered and now < self._sent + DONE_SECONDS:
+            return Wait(self._sent + DONE_SECONDS)
         if now < since + SETTLE_SECONDS:
             return Wait(since + SETTLE_SECONDS)
         if not text.isascii() or not text.isprintable():
