@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import asyncssh
+from asyncssh.packet import SSHPacketLogger
 
 from vedette.identity.errors import IdentityError
 from vedette.model import Principal
@@ -370,6 +371,11 @@ class Entrance(asyncssh.SSHServerConnection):
     def __init__(self, options: asyncssh.SSHServerConnectionOptions, doorman: Doorman) -> None:
         super().__init__(asyncio.get_running_loop(), options)
         self._doorman = doorman
+
+    def send_packet(self, pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
+        """Without the empty packet that asyncssh puts before each: see `algorithms.IGNORED`."""
+        if pkttype != algorithms.IGNORED:
+            super().send_packet(pkttype, *args, handler=handler)
 
     def check_certificate_permission(self, permission: str) -> bool:
         """What is permitted is for policy to say, and for us to put on record where it is refused."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import asyncssh
+from asyncssh.packet import SSHPacketLogger
 
 from vedette.credentials import Secret
 from vedette.protocols.ssh import algorithms
@@ -72,6 +73,7 @@ async def dial(
             made: asyncssh.SSHClientConnection = await asyncssh.connect(
                 target.host, target.port, options=options
             )
+            _quiet(made)
             return made
     except asyncssh.HostKeyNotVerifiable as problem:
         raise UpstreamRefused(
@@ -92,6 +94,17 @@ async def dial(
         raise UpstreamRefused(
             "upstream.unreachable", "the host cannot be reached", detail=str(problem)
         ) from None
+
+
+def _quiet(connection: asyncssh.SSHClientConnection) -> None:
+    """No empty packet before each (`algorithms.IGNORED`). What asyncssh connects is of its own class only."""
+    send = connection.send_packet
+
+    def send_packet(pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
+        if pkttype != algorithms.IGNORED:
+            send(pkttype, *args, handler=handler)
+
+    connection.send_packet = send_packet  # type: ignore[method-assign]
 
 
 def _options(

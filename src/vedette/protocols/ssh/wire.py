@@ -265,6 +265,8 @@ class Up(asyncssh.SSHClientSession[bytes]):
         self.problem = ""
         self.code = "protocol.unreadable"
         self._over = False
+        self._gathered: list[bytes] = []
+        self._going: list[bytes] = []
         self._cut = self._held = self._full = False
         self._down = down
         self._ended = ended
@@ -285,6 +287,23 @@ class Up(asyncssh.SSHClientSession[bytes]):
                 self.problem = str(bad)
                 self.close()
                 return
+            if not self._gathered:
+                asyncio.get_running_loop().call_soon(self._pass_on)
+            self._gathered.append(data)
+            return
+        self._show(data, datatype)
+
+    def _pass_on(self) -> None:
+        """
+        What was read along goes on, all that came in one turn of the loop together: by itself, an answer of
+        32 KiB with its head is a packet and a stub.
+        """
+        gathered = b"".join(self._gathered)
+        self._gathered.clear()
+        if gathered and not self._cut:
+            self._show(gathered, None)
+
+    def _show(self, data: bytes, datatype: int | None) -> None:
         self._carried(0, len(data))
         if not self._output.put(data, datatype):
             self._broke()
@@ -319,6 +338,7 @@ class Up(asyncssh.SSHClientSession[bytes]):
         self._down.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._pass_on()
         self._over = True
         if self._output.problem and not self.problem:
             self.problem, self.code = self._output.problem, self._output.code
@@ -332,11 +352,27 @@ class Up(asyncssh.SSHClientSession[bytes]):
         return self.channel is not None and not self.channel.is_closing()
 
     def write(self, data: bytes) -> None:
+        if self.filter is None:
+            self._send(data)
+            return
+        if not self._going:
+            asyncio.get_running_loop().call_soon(self._send_on)
+        self._going.append(data)
+
+    def _send_on(self) -> None:
+        """Requests that came together go together, for the same reason."""
+        going = b"".join(self._going)
+        self._going.clear()
+        if going:
+            self._send(going)
+
+    def _send(self, data: bytes) -> None:
         if self.channel is not None and self.open:
             self._carried(len(data), 0)
             self.channel.write(data)
 
     def eof(self) -> None:
+        self._send_on()
         if self.channel is not None and self.open:
             self.channel.write_eof()
 
