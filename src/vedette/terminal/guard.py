@@ -171,7 +171,7 @@ class Guard:
                     if out:
                         break
                     return Wait(until)
-            if key.kind == "other" and self._unshown(bool(out)):
+            if key.kind == "other" and not self._pasting and self._unshown(bool(out)):
                 if out:
                     break
                 if now < self._sent + BEFORE_SECONDS:
