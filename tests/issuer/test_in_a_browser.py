@@ -17,6 +17,7 @@ from tests.issuer.conftest import PASSWORD, House, house
 from tests.issuer.signing_in import Client
 from tests.testbed.certificates import Authority
 from tests.testbed.chromium import Chromium, Page, chromium
+from tests.testbed.processes import PATIENCE_SECONDS
 from vedette.client.browser import log_in
 from vedette.client.errors import ClientError
 from vedette.client.issuer import Grant, Metadata, Party, discover
@@ -44,7 +45,11 @@ async def logging_in(there: Metadata) -> AsyncIterator[Login]:
     def work() -> Grant:
         party = Party("vedette-cli", scope=SCOPE)
         return log_in(
-            Web(), there, party, lambda url: loop.call_soon_threadsafe(shown.set_result, url), patience=30
+            Web(),
+            there,
+            party,
+            lambda url: loop.call_soon_threadsafe(shown.set_result, url),
+            patience=PATIENCE_SECONDS,
         )
 
     ends = asyncio.create_task(asyncio.to_thread(work))

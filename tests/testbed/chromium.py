@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
+from tests.testbed.processes import PATIENCE_SECONDS
+
 MAX_MESSAGE_BYTES = 32 << 20
-PATIENCE_SECONDS = 30.0
 #: As root there is no sandbox; the pages are our own. The rest keeps it from calling home.
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe",

@@ -55,7 +55,11 @@ async def signed_in(provider: Glewlwyd, party: Party) -> Grant:
     def work() -> Grant:
         there = discover(Web(), provider.issuer)
         return log_in(
-            Web(), there, party, lambda url: loop.call_soon_threadsafe(shown.set_result, url), patience=60
+            Web(),
+            there,
+            party,
+            lambda url: loop.call_soon_threadsafe(shown.set_result, url),
+            patience=PATIENCE_SECONDS,
         )
 
     login = asyncio.create_task(asyncio.to_thread(work))
