@@ -169,6 +169,21 @@ def test_cut_at_every_byte(name):
         same([turns[0], ([said[0][:place], said[0][place:], *said[1:]], answered), *turns[2:]])
 
 
+def test_more_is_asked_in_the_middle_of_an_answer():
+    """The lane leaves what it was in the middle of, a row's rest included."""
+    answered = rows(2)
+    for place in range(1, len(answered)):
+        first, rest = answered[:place], answered[place:]
+        same(
+            [
+                ([asks(1)], [rows(1)]),
+                ([asks(2)], [first]),
+                ([asks(3)], [rest + rows(1)]),
+                ([asks(4)], [rows(1)]),
+            ]
+        )
+
+
 def test_checkpoints_fall_on_the_same_records():
     for every in (1, 2, 3, 7):
         same(ORDINARY, every=every)
