@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 # One test file at a time on each core; the servers of a core are its own.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 # What runs on either twin: with the compiled one where it is there, and in any case without.
-EITHER_WAY := tests/postgres tests/journal tests/conformance tests/promises
+EITHER_WAY := tests/conformance tests/live/test_drivers.py tests/promises/test_2_tap_digests.py \
+    tests/promises/test_3_full_journal_disk.py
 export PYTHON
 # Another order of sets each time, and the same one for tests that run side by side.
 export PYTHONHASHSEED := $(shell echo $$RANDOM)

@@ -236,7 +236,7 @@ def test_whatever_is_said_both_come_to_the_same(turns, masks):
     same([([asks(1)], [rows(1)]), *turns], rules=Rules(masks))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     which=st.sampled_from(ORDINARY),
     damage=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), min_size=1, max_size=3),
