@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import struct
 from pathlib import Path
@@ -83,6 +84,23 @@ def test_the_lane_itself_takes_it():
         assert both.relay.busy
         assert [entry.kind for entry in both.exchange.pending] == ["Q"]
         both.journal.close()
+
+
+def test_a_session_that_is_over_is_let_go_of():
+    """The lane and the session hold on to each other: Python's collector sees through both."""
+
+    def lanes() -> int:
+        gc.collect()
+        return sum(type(one) is native.compiled.Lane for one in gc.get_objects())
+
+    before = lanes()
+    with TemporaryDirectory() as folder, using(True):
+        both = Both(Path(folder, "journal"), Rules((SSN,)))
+        both.play(ORDINARY)
+        assert lanes() == before + 1
+        both.journal.close()
+        del both
+    assert lanes() == before
 
 
 OUT_OF_THE_ORDINARY: dict[str, list[Turn]] = {
