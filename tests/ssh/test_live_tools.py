@@ -178,7 +178,7 @@ async def test_ansible(bench: Bench, place: Path) -> None:
     # A socket's path has a hundred bytes, and pytest's folders are deep.
     control = str(processes.folder() / "ansible")
     quiet = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_SSH_USETTY": "false", "ANSIBLE_SSH_CONTROL_PATH_DIR": control}
-    said = await bench.works(*words, **quiet)
+    said = await bench.works(*words, patience=240.0, **quiet)
     assert "failed=0" in said
     assert "unreachable=0" in said
     assert (place / "copied").read_text() == (home / "fetched").read_text() == "copied\n"
@@ -246,23 +246,28 @@ async def test_many_channels_over_one_connection_that_stays(
 
 @pytest.fixture
 async def jumps(server: sshd.Sshd, tmp_path: Path, place: Path) -> AsyncIterator[Bench]:
-    """Two more hosts in the user's ssh_config: ``inner`` behind the host, ``front`` before the gateway."""
-    inner = [{"allow": {"effects": ["export"], "objects": [f"host:127.0.0.1:{server.port}"]}}]
-    rules = [{"allow": {"effects": ["read"], "objects": ["file:*"]}}, *inner]
-    async with standing(
-        tmp_path, [Host(server)], [{"name": "jumps", "who": {}, "where": {}, "rules": rules}]
-    ) as stand:
-        bench = tools.bench(stand, tmp_path / "home", stand.certified())
-        known = bench.folder / "known_hosts"
-        known.write_text(known.read_text() + f"[127.0.0.1]:{server.port} {server.host_line}\n")
-        with (bench.folder / "config").open("a") as config:
-            for name in ("inner", "front"):
-                config.write(
-                    f"Host {name}\n    HostName 127.0.0.1\n    Port {server.port}\n    User {server.user}\n"
-                    f"    IdentityFile {server.key}\n    IdentitiesOnly yes\n    UserKnownHostsFile {known}\n"
-                    f"    GlobalKnownHostsFile none\n    BatchMode yes\n    LogLevel ERROR\n"
-                )
-        yield bench
+    """Two more hosts in the user's ssh_config: ``inner`` behind the host, ``front`` before the gateway.
+
+    Both are an sshd that is no resource here: a way to one that is would lead to its own engine.
+    """
+    with sshd.serving(tmp_path / "other") as other:
+        inner = [{"allow": {"effects": ["export"], "objects": [f"host:127.0.0.1:{other.port}"]}}]
+        rules = [{"allow": {"effects": ["read"], "objects": ["file:*"]}}, *inner]
+        async with standing(
+            tmp_path, [Host(server)], [{"name": "jumps", "who": {}, "where": {}, "rules": rules}]
+        ) as stand:
+            bench = tools.bench(stand, tmp_path / "home", stand.certified())
+            known = bench.folder / "known_hosts"
+            known.write_text(known.read_text() + f"[127.0.0.1]:{other.port} {other.host_line}\n")
+            with (bench.folder / "config").open("a") as config:
+                for name in ("inner", "front"):
+                    config.write(
+                        f"Host {name}\n    HostName 127.0.0.1\n    Port {other.port}\n    User {other.user}\n"
+                        f"    IdentityFile {other.key}\n    IdentitiesOnly yes\n"
+                        f"    UserKnownHostsFile {known}\n    GlobalKnownHostsFile none\n"
+                        f"    BatchMode yes\n    LogLevel ERROR\n"
+                    )
+            yield bench
 
 
 async def test_a_jump_through_the_gateway(jumps: Bench) -> None:

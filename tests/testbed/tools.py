@@ -54,13 +54,16 @@ class Bench:
             }
         )  # fmt: skip
 
-    async def run(self, *words: str, folder: Path | None = None, stdin: bytes = b"", **more: str) -> Done:
-        """*words* to their end, PATIENCE_SECONDS at most. *more* goes to the environment."""
+    async def run(
+        self, *words: str, folder: Path | None = None, stdin: bytes = b"",
+        patience: float = processes.PATIENCE_SECONDS, **more: str,
+    ) -> Done:  # fmt: skip
+        """*words* to their end, *patience* seconds at most. *more* goes to the environment."""
 
         def run() -> Done:
             done = subprocess.run(
                 words, cwd=folder or self.folder, env=self.environment() | more, capture_output=True,
-                input=stdin, check=False, timeout=processes.PATIENCE_SECONDS,
+                input=stdin, check=False, timeout=patience,
             )  # fmt: skip
             return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
