@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vedette.terminal.screen import MAX_COLUMNS, MAX_ROWS, Screen, Written
 
@@ -24,7 +27,7 @@ def screen(data: bytes | str, columns: int = 10, rows: int = 4) -> Screen:
         ("\x1b[4hab\rc\x1b[4l\rd", ["dab"]),
         ("\x1b[Ix", ["        x"]),
         ("\x1b[?7l0123456789ab", ["012345678b"]),
-        ("\x1b#8\x1b[2J", []),
+        ("ab\x1b#8", []),
         ("ab\x1b[1Kc", ["  c"]),
         ("ab\r\ncd\x1b[1J", ["", ""]),
         ("中\b\bx", ["x"]),
@@ -95,6 +98,51 @@ def test_a_window_without_bounds_is_bounded_and_says_so() -> None:
     found.feed(b"a" + "\u0301".encode() * 10_000 + b"\x1b[" + b"1;" * 100_000 + b"H")
     found.feed(b"\x1b]0;" + b"x" * 100_000)
     assert sys.getsizeof(found._sequence) < 10_000
+
+
+pieces = st.lists(
+    st.one_of(
+        st.binary(max_size=6),
+        st.sampled_from([b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b", b"9999", b";", b"?1049h", b"?6h", b"\x1b[2;3r", "中".encode()]),
+        st.sampled_from([b"A", b"@", b"L", b"M", b"P", b"X", b"b", b"I", b"Z", b"T", b"S", b"K", b"J", b"h", b"r", b"\x1bc"]),
+    ),
+    max_size=40,
+).map(b"".join)  # fmt: skip
+
+
+@given(pieces, st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)), max_size=3))
+def test_whatever_comes_the_screen_stays_within_its_bounds(data: bytes, sizes: list[tuple[int, int]]) -> None:
+    found = Screen(10, 4)
+    for part, (columns, rows) in zip([data, data[::-1], data], [*sizes, (0, 0)], strict=False):
+        found.feed(part)
+        found.resize(columns, rows)
+        found.feed(part)
+    assert len(found.cells) == len(found.wrapped) == found.rows
+    assert all(len(row) <= found.columns for row in found.cells)
+    assert 0 <= found.x <= found.columns
+    assert 0 <= found.y < found.rows
+    found.line()
+    found.text()
+
+
+@pytest.mark.parametrize(
+    "sequence", ["a\x1b[9999b", "\x1b#8", "\x1bc", "\x1b[3g\x1b[9999I", "\x1b[9999Z", "\x1b[9999L", "\x1b[9999@", "\x1b[2J"]
+)  # fmt: skip
+def test_a_few_bytes_do_not_cost_much(sequence: str) -> None:
+    found = Screen(MAX_COLUMNS, MAX_ROWS)
+    steps = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        found.feed(sequence.encode())
+    finally:
+        sys.setprofile(before)
+    assert steps < 3 * MAX_COLUMNS
 
 
 def test_much_output_is_taken_by_its_end() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from vedette.terminal.widths import width
 
 #: A larger window is emulated at this size: what stands beyond is not seen, and `Screen.clipped` says so.
-MAX_COLUMNS, MAX_ROWS = 512, 256
+MAX_COLUMNS, MAX_ROWS = 400, 200
 #: A sequence longer than this is passed over.
 MAX_SEQUENCE = 4096
 #: From so many characters on, output that merely scrolls is taken by its end.
@@ -334,12 +334,16 @@ class Screen:
         x = min(self.x, self.columns - 1)
         for _ in range(min(many, self.columns)):
             x = next((at for at in range(x + 1, self.columns) if self._stop(at)), self.columns - 1)
+            if x == self.columns - 1:
+                break
         self.x = x
 
     def _back_tab(self, many: int) -> None:
         x = min(self.x, self.columns - 1)
         for _ in range(min(many, self.columns)):
             x = next((at for at in range(x - 1, 0, -1) if self._stop(at)), 0)
+            if x == 0:
+                break
         self.x = x
 
     def _stop(self, x: int) -> bool:
@@ -428,8 +432,8 @@ class Screen:
             case "c":
                 self._start()
             case "#8":
-                self.cells = [["E"] * self.columns for _ in range(self.rows)]
-                self.wrapped = [False] * self.rows
+                # A screen full of E, on which nobody reads a line: drawing it would only cost.
+                self._blank(0, self.rows)
                 self._top, self._bottom = 0, self.rows - 1
                 self.x = self.y = 0
             case rest if rest[0] in "()":
@@ -602,7 +606,8 @@ class Screen:
 
     def _again(self, numbers: list[int]) -> None:
         if self._last:
-            self._draw(self._last * min(max(1, numbers[0]), self.columns * self.rows))
+            # Further than over two rows nobody repeats, and a few bytes must not cost much.
+            self._draw(self._last * min(max(1, numbers[0]), 2 * self.columns))
 
 
 def _numbers(body: str) -> list[int]:
