@@ -145,6 +145,16 @@ def test_a_few_bytes_do_not_cost_much(sequence: str) -> None:
     assert steps < 3 * MAX_COLUMNS
 
 
+def test_a_screen_that_is_cleared_without_end_is_not_read_until_it_is_cleared_once() -> None:
+    found = Screen(80, 24)
+    found.feed(b"$ ls" + b"\x1b[9999L" * 10_000 + b"$ rm")
+    assert found.line() is None
+    found.feed(b"\x1b[H$ ls")
+    assert found.line() is None
+    found.feed(b"\x1b[H\x1b[2J$ ls")
+    assert found.line() == Written("$ ls", 4)
+
+
 def test_much_output_is_taken_by_its_end() -> None:
     data = b"".join(b"%d line\r\n" % n for n in range(10_000)) + b"$ "
     whole, parts = Screen(30, 5), Screen(30, 5)

@@ -20,6 +20,9 @@ MAX_COLUMNS, MAX_ROWS = 400, 200
 MAX_SEQUENCE = 4096
 #: From so many characters on, output that merely scrolls is taken by its end.
 MANY = 16 << 10
+#: How often one read may clear or move the whole screen. Beyond that the rest of the read is passed over, and
+#: no line is read until the screen is cleared: a few bytes must not keep the gateway busy.
+MAX_HEAVY = 300
 #: Combining characters that one cell holds.
 MAX_MARKS = 8
 MAX_NUMBER = 9999
@@ -64,12 +67,15 @@ class Screen:
     y: int
     cells: list[Row]
     wrapped: list[bool]
+    _sequence: str
 
     def __init__(self, columns: int, rows: int) -> None:
         self.alternate = False
         #: The program on it says that pasted text should be marked (mode 2004), as shells' line editors do.
         self.pastes = False
         self.clipped = False
+        self._heavy = 0
+        self._lost = False
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._resize(columns, rows)
         self._start()
@@ -87,6 +93,8 @@ class Screen:
 
     def line(self) -> Written | None:
         """The line that the cursor stands in; None where some of it is not on the screen."""
+        if self._lost:
+            return None
         top = bottom = self.y
         while self.wrapped[top]:
             if top == 0:
@@ -120,8 +128,12 @@ class Screen:
                 text = _COLOURS.sub("", text)
             if len(text) > MANY and self._scrolls and "\x1b" not in text:
                 text = self._end(text)
+        self._heavy = 0
         at, end = 0, len(text)
         while at < end:
+            if self._heavy > MAX_HEAVY:
+                self._lost, self._sequence = True, ""
+                return
             if self._sequence:
                 self._more(text[at])
                 at += 1
@@ -166,6 +178,8 @@ class Screen:
 
     def _start(self) -> None:
         self.x = self.y = 0
+        self._heavy += 1
+        self._lost = False
         self.cells = [[] for _ in range(self.rows)]
         self.wrapped = [False] * self.rows
         self._other: tuple[list[Row], list[bool]] | None = None
@@ -296,6 +310,14 @@ class Screen:
         self._insert_rows(self._top, many)
 
     def _delete_rows(self, at: int, many: int) -> None:
+        if many == 1:
+            del self.cells[at], self.wrapped[at]
+            self.cells.insert(self._bottom, [])
+            self.wrapped.insert(self._bottom, False)
+            if at:
+                self.wrapped[at] = False
+            return
+        self._heavy += 1
         many = min(many, self._bottom - at + 1)
         del self.cells[at : at + many], self.wrapped[at : at + many]
         after = self._bottom + 1 - many
@@ -305,6 +327,7 @@ class Screen:
             self.wrapped[at] = False
 
     def _insert_rows(self, at: int, many: int) -> None:
+        self._heavy += many > 1
         many = min(many, self._bottom - at + 1)
         cut = self._bottom + 1
         del self.cells[cut - many : cut], self.wrapped[cut - many : cut]
@@ -331,6 +354,8 @@ class Screen:
         self._goto(self.x, min(max(self.y + by, low), high))
 
     def _tab(self, many: int) -> None:
+        if self.x == self.columns:
+            return  # the next character still goes to the next row
         x = min(self.x, self.columns - 1)
         for _ in range(min(many, self.columns)):
             x = next((at for at in range(x + 1, self.columns) if self._stop(at)), self.columns - 1)
@@ -494,6 +519,7 @@ class Screen:
             if number == 1049 and not on:
                 self._restore()
             return
+        self._heavy += 1
         if on:
             if number == 1049:
                 self._save()
@@ -523,6 +549,8 @@ class Screen:
             self._blank(0, self.rows)
 
     def _blank(self, start: int, end: int) -> None:
+        self._heavy += 1
+        self._lost = self._lost and (start, end) != (0, self.rows)
         for y in range(start, end):
             self.cells[y] = []
             self.wrapped[y] = False
@@ -606,8 +634,8 @@ class Screen:
 
     def _again(self, numbers: list[int]) -> None:
         if self._last:
-            # Further than over two rows nobody repeats, and a few bytes must not cost much.
-            self._draw(self._last * min(max(1, numbers[0]), 2 * self.columns))
+            # Further than over a row nobody repeats, and a few bytes must not cost much.
+            self._draw(self._last * min(max(1, numbers[0]), self.columns))
 
 
 def _numbers(body: str) -> list[int]:
