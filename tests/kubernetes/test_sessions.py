@@ -307,6 +307,17 @@ async def test_a_client_certificate_is_a_login(tmp_path):
         assert done.status == 0, done.err
 
 
+async def test_a_certificate_whose_time_runs_out_on_an_open_connection(tmp_path):
+    authority = Authority.create(tmp_path / "callers", "agent-7")
+    identity = {"certificates": [{"ca": str(authority.root.certificate), "name": "callers"}]}
+    pair = {"certificate": authority.client.certificate, "key": authority.client.key}
+    async with staged(tmp_path, identity=identity) as stage, raw(stage, "", **pair) as caller:
+        assert (await caller.get(PODS)).status == 200
+        object.__setattr__(stage.app.clusters._door, "clock", lambda: time.time() + 30 * 86400)
+        refused = await caller.get(PODS)
+        assert (refused.status, refused.code) == (401, "identity.expired")
+
+
 async def test_the_gateway_logs_in_by_a_client_certificate(tmp_path):
     (tmp_path / "cluster").mkdir()
     login = {

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +50,7 @@ async def ask(command: Sequence[str]) -> Printed:
     try:
         child = await asyncio.create_subprocess_exec(
             *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     except OSError as problem:
         raise CredentialError("credential.plugin", f"{name} cannot be run: {problem.strerror}") from None
@@ -60,10 +61,10 @@ async def ask(command: Sequence[str]) -> Printed:
     except TimeoutError:
         raise CredentialError("credential.plugin", f"{name} took over {SECONDS:.0f} seconds") from None
     finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+        # Also what it has started itself, and what holds on to its output.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
     if status != 0:
         raise CredentialError("credential.plugin", f"{name} ended with status {status}")
     return read(printed, name)
