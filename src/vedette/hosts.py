@@ -22,9 +22,9 @@ from vedette.identity.ssh_ca import SshAuthority
 from vedette.identity.ssh_hosts import BadAuthority, HostsAuthority, Minted
 from vedette.model import Principal
 from vedette.protocols.reception import Shared
-from vedette.protocols.ssh.accept import Door
 from vedette.protocols.ssh.devices import Devices
 from vedette.protocols.ssh.dial import Account, Target, UpstreamRefused, dial
+from vedette.protocols.ssh.door import Door
 from vedette.protocols.ssh.engine import PROTOCOL, Backend, Engine, Lost
 from vedette.trail.judgements import Keep
 

@@ -12,7 +12,7 @@ from vedette.config import load
 from vedette.explain import explain
 from vedette.model import Action, Allow, Deny, Effect, Kind, Limit, Principal, Touch
 from vedette.protocols.ssh import actions, words
-from vedette.protocols.ssh.accept import Claim, claimed
+from vedette.protocols.ssh.door import Claim, claimed
 from vedette.protocols.ssh.meter import Meter
 
 CONFIG = """\

@@ -6,18 +6,15 @@ import asyncio
 import base64
 import hashlib
 import logging
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import asyncssh
-from asyncssh.packet import SSHPacketLogger
 
 from vedette.identity.errors import IdentityError
-from vedette.model import Principal
-from vedette.protocols.ssh import algorithms
-from vedette.protocols.ssh.devices import DEVICE_SECONDS, Devices, Room, Waiting
+from vedette.protocols.ssh.devices import DEVICE_SECONDS, Devices, Waiting
+from vedette.protocols.ssh.door import Caller, Claim, Door, Refused
+from vedette.protocols.ssh.entrance import Entrance
 from vedette.protocols.ssh.forwards import Forwards
 from vedette.protocols.ssh.words import line
 
@@ -26,92 +23,10 @@ log = logging.getLogger(__name__)
 #: Proofs that may fail on one connection, and keys that may be offered without one.
 MAX_PROOFS = 6
 MAX_OFFERS = 40
-KEEPALIVE_SECONDS = 30
 MAX_CLAIM_CHARACTERS = 200
 
 #: Name, instruction, language, and prompts with whether what is typed is shown (RFC 4256 section 3.2).
 Challenge = tuple[str, str, str, list[tuple[str, bool]]]
-
-_CLAIM = re.compile(r"(?:(?P<login>[^%\s]{1,64})%)?(?P<resource>[A-Za-z0-9][A-Za-z0-9._-]{0,62})", re.ASCII)
-
-
-class Authority(Protocol):
-    """Who holds a certificate. Raises IdentityError."""
-
-    @property
-    def lines(self) -> Sequence[str]: ...
-    def principal(self, certificate: bytes, now: float) -> Principal: ...
-
-
-class Identity(Protocol):
-    """Who a token, an API key or a registered SSH key speaks for. Raises IdentityError."""
-
-    async def by_token(self, text: str) -> Principal: ...
-    async def by_ssh_key(self, fingerprint: str) -> Principal | None: ...
-    def note(self, principal: Principal) -> None:
-        """Its key was proven, just now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What the user name asks for: ``resource``, or ``login%resource``."""
-
-    resource: str
-    login: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Somebody who is let in at the door. *user* is the user name as it was sent."""
-
-    principal: Principal
-    claim: Claim
-    user: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A try that failed, for the record."""
-
-    code: str
-    reason: str
-    user: str = ""
-    resource: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """
-    What a listener offers. *moment* is remembered before evidence is checked (see Live.register).
-
-    *deadline* is in seconds, *clock* gives Unix time in seconds; *refused* puts a try on record. By
-    *devices*, people sign in with a browser that is elsewhere; *room* counts those who are at it. Where only
-    some resources are *behind* it (each with its login), the login's name says which, too.
-    """
-
-    identity: Identity
-    authority: Authority
-    host_key: asyncssh.SSHKey = field(repr=False)
-    deadline: Callable[[], float]
-    clock: Callable[[], float]
-    moment: Callable[[], int]
-    devices: Devices | None = None
-    room: Room = field(default_factory=Room)
-    behind: Mapping[str, str] | None = None
-
-    def claim(self, user: str) -> Claim | None:
-        """What *user* asks for here; None where that is nothing."""
-        found = claimed(user)
-        if self.behind is None or (found is not None and found.resource in self.behind):
-            return found
-        return next((Claim(name, login) for name, login in self.behind.items() if login == user), None)
-
-
-def claimed(user: str) -> Claim | None:
-    """None where *user* names no resource."""
-    found = _CLAIM.fullmatch(user)
-    return Claim(found["resource"], found["login"] or "") if found else None
 
 
 class Doorman(asyncssh.SSHServer):
@@ -359,66 +274,3 @@ class Rooms(Protocol):
         """Put it on record; what to answer a channel with."""
 
     def lost(self, exc: Exception | None) -> None: ...
-
-
-class Entrance(asyncssh.SSHServerConnection):
-    """
-    A connection whose public-key logins go by our own certificates and by registered keys alone.
-
-    The principal comes from the very key that has signed, never from one that was merely offered before.
-    """
-
-    def __init__(self, options: asyncssh.SSHServerConnectionOptions, doorman: Doorman) -> None:
-        super().__init__(asyncio.get_running_loop(), options)
-        self._doorman = doorman
-
-    def send_packet(self, pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
-        """Without the empty packet that asyncssh puts before each: see `algorithms.IGNORED`."""
-        if pkttype != algorithms.IGNORED:
-            super().send_packet(pkttype, *args, handler=handler)
-
-    def check_certificate_permission(self, permission: str) -> bool:
-        """What is permitted is for policy to say, and for us to put on record where it is refused."""
-        return True
-
-    async def validate_public_key(self, username: str, key_data: bytes, msg: bytes, signature: bytes) -> bool:
-        caller = await self._doorman.key(username, key_data, proof=bool(msg))
-        if caller is None:
-            return False
-        if not await super().validate_public_key(username, key_data, msg, signature):
-            return False
-        if msg:
-            self._doorman.proven(caller)
-        return True
-
-
-def options(door: Door, doorman: Doorman) -> asyncssh.SSHServerConnectionOptions:
-    """What every connection is offered."""
-    trusted = "".join(f'cert-authority,principals="*" {line}\n' for line in door.authority.lines)
-    return asyncssh.SSHServerConnectionOptions(
-        server_factory=lambda: doorman,
-        config=None,
-        server_host_keys=[door.host_key],
-        server_version="Vedette",
-        authorized_client_keys=asyncssh.import_authorized_keys(trusted),
-        x509_trusted_certs=None,
-        public_key_auth=True,
-        password_auth=True,
-        kbdint_auth=True,
-        host_based_auth=False,
-        gss_host=None,
-        allow_pty=True,
-        line_editor=False,
-        x11_forwarding=False,
-        agent_forwarding=False,
-        allow_scp=False,
-        kex_algs=algorithms.KEY_EXCHANGES,
-        encryption_algs=algorithms.CIPHERS,
-        mac_algs=algorithms.MACS,
-        compression_algs=algorithms.COMPRESSIONS,
-        signature_algs=algorithms.SIGNATURES,
-        encoding=None,
-        # The engine keeps the time, and gives people who sign in elsewhere more of it.
-        login_timeout=door.deadline() + DEVICE_SECONDS,
-        keepalive_interval=KEEPALIVE_SECONDS,
-    )

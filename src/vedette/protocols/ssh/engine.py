@@ -17,8 +17,10 @@ from vedette.protocols.live import Seat, Unwelcome
 from vedette.protocols.postgres.accept import Crowd, serve
 from vedette.protocols.reception import Reception, Shared, TurnedAway, turned_away
 from vedette.protocols.reception import address as address_of
-from vedette.protocols.ssh.accept import Caller, Door, Doorman, Entrance, Refused, options
+from vedette.protocols.ssh.accept import Doorman
 from vedette.protocols.ssh.dial import UpstreamRefused
+from vedette.protocols.ssh.door import Caller, Door, Refused
+from vedette.protocols.ssh.entrance import Entrance, options
 from vedette.protocols.ssh.forwards import Elsewhere
 from vedette.protocols.ssh.session import LAST_WORDS_SECONDS, Outcome, Session
 from vedette.trail import events
@@ -102,7 +104,7 @@ class Engine:
         session.peer = address
         doorman = Doorman(door, session, lambda refused: self._refused(address, refused))
         try:
-            connection = Entrance(options(door, doorman), doorman)
+            connection = Entrance(asyncio.get_running_loop(), options(door, doorman), doorman)
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
             try:
                 async with asyncio.timeout(door.deadline()) as limit:
