@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from vedette.cli import screen
+from vedette.cli import backtest, screen
 from vedette.cli.options import Config, Groups, Json, Url, groups
 from vedette.cli.outcome import NO, Failure
 from vedette.cli.reach import reach, settings_at
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vedette.policy.testing import Reader, Result
 
 app = typer.Typer(help="What the rules say.", no_args_is_help=True)
+backtest.register(app)
 
 
 @app.command()
