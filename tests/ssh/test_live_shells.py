@@ -70,7 +70,7 @@ async def test_a_shell_goes_as_it_would_without_us(stand: Stand) -> None:
         typist.until(PROMPT)
         # The new size comes by a message of its own, whenever it comes.
         typist.type("until [ \"$(stty size)\" = '40 120' ]; do sleep 0.1; done; echo re''sized\r")
-        typist.until(r"\r\nresized\r\n")
+        typist.until(r"\rresized\r\n")
         typist.type("sleep 600\r")
         typist.until("sleep 600\r\n")
         typist.type("\x03")
