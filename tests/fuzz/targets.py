@@ -15,6 +15,7 @@ from vedette.masking.copy import CopyMask
 from vedette.masking.plan import CannotMask, Output, plan
 from vedette.masking.prose import hide
 from vedette.masking.rewrite import rewrite
+from vedette.masking.stream import TextMask
 from vedette.masking.tally import Tally
 from vedette.model import MaskRule
 from vedette.protocols.http import bodies, heads, spdy, websocket
@@ -35,6 +36,32 @@ class Target:
     name: str
     seeds: Sequence[bytes]
     run: Callable[[bytes], None]
+
+
+STREAMS = [
+    b"to " + SECRET + b", \x1b[31m4111\x1b[0m 1111 1111 1111\r\n\x1b]0;078-05-1120\x07$ ",
+    b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n" + SECRET,
+    b"aws_secret = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\nAKIAIOSFODNN7EXAMPLE https://a:b@c/ %40",
+    "4\u200b111 GB29 NWBK 6016 1331 9268 19 ４１１１１１１１１１１１１１１１ x\x08y".encode() + b"\xff\x00",
+]
+STREAMED = (MaskRule("everything", entities=frozenset({"personal", "secrets"})),)
+
+
+def _stream(data: bytes) -> None:
+    """Cut or not, the text comes out the same; cut by pauses too it comes out at all."""
+
+    def masked(size: int, *, pauses: bool = False) -> bytes:
+        mask = TextMask(STREAMED, KEY, Tally())
+        out = []
+        for at in range(0, len(data), size):
+            out.append(mask.feed(data[at : at + size]))
+            if pauses:
+                out.append(mask.pause())
+        return b"".join([*out, mask.finish()])
+
+    whole = masked(max(1, len(data)))
+    assert masked(7) == whole, "where reads are cut matters"
+    masked(5, pauses=True)
 
 
 def _read_startup(data: bytes) -> None:
@@ -310,5 +337,6 @@ TARGETS = (
         ],
         _sftp,
     ),
+    Target("stream", STREAMS, _stream),
     Target("prose", [b"key (email)=(" + SECRET + b") already exists", b"card 4111 1111 1111 1111"], _prose),
 )

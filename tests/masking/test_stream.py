@@ -69,6 +69,8 @@ def test_each_value_cut_at_every_byte(value, terminal, same_size):
 
 
 @settings(deadline=None)
+@example(b"\x1b[1@e.co", [5], False, False)
+@example(b"\x1b[31m\x1b123-45-6789", [7], False, False)
 @given(TEXTS, st.lists(st.integers(0, 2000), max_size=8), st.booleans(), st.booleans())
 def test_where_reads_are_cut_does_not_matter(text, places, terminal, same_size):
     named = {"terminal": terminal, "same_size": same_size}
@@ -271,3 +273,9 @@ def test_partial_shows_of_a_value_that_was_begun_nothing():
     assert masked([CARD], partial) == b"**** **** **** 1111"
     out = slowly([b"x 4111 11", b"11 1111 1111\n"], partial)
     assert b"1111\n" not in out
+
+
+@pytest.mark.parametrize("end", [b"\x1b", b"\x1b[3", b"\x1b]0;x", b"\xc2", b"QUJD\x1b"])
+def test_a_key_that_breaks_off_within_a_sequence_ends(end):
+    text = b"-----BEGIN PRIVATE KEY-----\nQUJD\n" + end
+    assert masked([text]) == masked([text[i : i + 1] for i in range(len(text))]) == b"[private_key]"

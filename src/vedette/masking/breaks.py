@@ -39,7 +39,10 @@ def _within_iban(before: bytes) -> bool:
 
 
 def _within_key_head(before: bytes) -> bool:
-    return b"-----BEGIN" in before and _KEY_HEAD.search(before) is not None
+    if b"BEGIN" not in before and before.isascii():
+        return False
+    folded = fold(before)
+    return _KEY_HEAD.search(folded.text if folded is not None else before) is not None
 
 
 def _behind_secret(before: bytes) -> bool:

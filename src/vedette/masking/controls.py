@@ -27,7 +27,7 @@ _SEQUENCE = (
 )
 _CONTROL = re.compile(_SEQUENCE)
 # readline writes a space and a return where a line it edits reaches the margin.
-_CONTROL_OR_WRAP = re.compile(_SEQUENCE + rb"|(?<=[^\s]) \r(?=[^\s])")
+_CONTROL_OR_WRAP = re.compile(_SEQUENCE + rb"|(?<=[^\s] )\r(?!\n)")
 _UNFINISHED = re.compile(
     rb"(?:\x1b(?:\["
     + _PARAMETERS
@@ -37,7 +37,7 @@ _UNFINISHED = re.compile(
     + _PARAMETERS
     + rb")?)\Z"
 )
-_LOOSE = re.compile(rb"\x1b[ -/]{0,8}[0-9A-Za-z]\Z")
+_LOOSE = re.compile(rb"(?:\x1b[ -/]{0,8}[0-9A-Za-z]|(?:\x1b\[|\xc2\x9b)" + _PARAMETERS + rb"@)\Z")
 _PLAIN = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in b"\t\n\v\f\r")
 _HIDDEN = bytes(set(range(256)) - set(_PLAIN))
 
@@ -62,11 +62,11 @@ def _controls(raw: bytes) -> re.Pattern[bytes]:
 
 def loose(raw: bytes) -> int:
     """
-    How many bytes at the end of *raw* are an escape sequence that ends in a letter or digit of its own.
+    How many bytes at the end of *raw* are an escape sequence that ends in what a value may hold.
 
     Whoever reads the bytes, and not the screen, may take it for the first one of what follows.
     """
-    match = _LOOSE.search(raw, max(0, len(raw) - 12))
+    match = _LOOSE.search(raw, max(0, len(raw) - 300))
     return len(raw) - match.start() if match is not None else 0
 
 
@@ -131,6 +131,13 @@ class Shown:
         if place >= 0 and start < self._starts[place] and end < self._starts[place] + self._size(place):
             end = self._starts[place]
         return start, end
+
+    def sequence(self, at: int) -> tuple[int, int] | None:
+        """Where the sequence begins and ends in which *at* stands."""
+        place = bisect_right(self._starts, at) - 1
+        if place < 0 or at >= self._starts[place] + self._size(place):
+            return None
+        return self._starts[place], self._starts[place] + self._size(place)
 
     def _size(self, place: int) -> int:
         return self._gaps[place] - (self._gaps[place - 1] if place else 0)

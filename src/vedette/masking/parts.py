@@ -23,6 +23,7 @@ CONTEXT = 2 * CONTEXT_BYTES + 4
 LEAD_BYTES = 256
 #: A part without a gap is masked in pieces of so many bytes, with so many more looked at behind each.
 PIECE_BYTES, BEYOND_BYTES = 16 << 10, 1 << 10
+_BELL = 7
 # As in `scan`: hiding one value can bring out another.
 _ROUNDS = 8
 _BARE = compile_bytes(rb"[0-9](?:[ ()./\-]{0,2}[0-9]){4}|[0-9A-Za-z/+]{40}")
@@ -219,10 +220,22 @@ class Parts:
         part = Shown(raw)
         found = self._clipped(lead, part.text, part)
         for find in self._clipped(b"", raw, None):
-            # What a terminal shows of it, or what stands in one sequence: a sequence is not cut in two.
-            find.start, find.end = part.outside(find.start, find.end)
+            if find.by.detector.name == "private_key":
+                if not self._in_string(part, find):
+                    continue  # what is shown of it is found there
+            else:
+                # What a terminal shows, or what stands in one sequence: a sequence is not cut in two.
+                find.start, find.end = part.outside(find.start, find.end)
             found.append(find)
         return merged(found) if len(found) > 1 else found
+
+    def _in_string(self, part: Shown, find: Find) -> bool:
+        """Whether a key's head stands in a control string; then *find* ends with that, not with the text."""
+        string = part.sequence(find.start)
+        if string is None:
+            return False
+        find.end = max(find.start + 1, string[1] - (1 if part.raw[string[1] - 1] == _BELL else 2))
+        return True
 
     def _clipped(self, lead: bytes, text: bytes, part: Shown | None) -> list[Find]:
         skip = len(lead)

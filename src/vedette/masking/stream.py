@@ -108,12 +108,13 @@ class TextMask:
         out: list[bytes] = []
         rest, self._held = self._held, b""
         while rest:
-            rest = (
-                self._through_key(rest, out)
-                if self._key is not None
-                else self._masked(rest, shown(rest), out)
-            )
-            rest, self._held = rest + self._held, b""
+            if self._key is None:
+                rest = self._masked(rest, shown(rest), out)
+                continue
+            new, rest = self._key.feed(rest)
+            out.append(new)
+            if self._key.over:
+                self._key, self._before, self._open = None, b"", 0
         return b"".join(out)
 
     # --- where it is parted ---------------------------------------------------------------------------
