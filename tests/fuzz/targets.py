@@ -11,6 +11,10 @@ from vedette.identity.compact import read as read_compact
 from vedette.identity.errors import IdentityError
 from vedette.journal.chain import BadRecord, Chain
 from vedette.journal.read import entry
+from vedette.kubernetes import actions as kubernetes_actions
+from vedette.kubernetes import request as kubernetes
+from vedette.kubernetes.bodies import body_facts
+from vedette.kubernetes.masks import Mask, WatchMask, mask_for
 from vedette.masking.copy import CopyMask
 from vedette.masking.plan import CannotMask, Output, plan
 from vedette.masking.prose import hide
@@ -207,6 +211,45 @@ def _sftp(data: bytes) -> None:
     assert data.startswith(passed), "bytes were lost or made up"
 
 
+def _kubernetes_request(data: bytes) -> None:
+    """What is taken is forwarded in a form that reads the same again, and what it would do can be said."""
+    method, _, target = data.decode("latin-1").partition(" ")
+    try:
+        asked = kubernetes.read_request(method, target)
+    except kubernetes.BadRequest:
+        return
+    assert kubernetes.read_request(method, asked.target()) == asked
+    assert kubernetes_actions.supposed(f"{method} {asked.target()}").touches
+
+
+def _kubernetes_body(data: bytes) -> None:
+    """Of every kind of body, by what stands in front of it; it is read, or it says why it is not."""
+    media, _, body = data.partition(b"\n")
+    line = "PATCH" if b"patch" in media else "POST"
+    path = "/apis/apps/v1/namespaces/a/deployments" + ("/w" if line == "PATCH" else "")
+    found = body_facts(kubernetes.read_request(line, path), media.decode("latin-1"), body)
+    assert found.reason == "" or found.images == ()
+
+
+def _kubernetes_answer(data: bytes) -> None:
+    """What is hidden is hidden, however damaged the rest is; or nothing passes."""
+    tally = Tally()
+    rule = MaskRule("r", entities=frozenset({"email"}))
+    mask = mask_for(kubernetes.read_request("GET", "/api/v1/secrets"), [rule], KEY)
+    assert mask is not None
+    for masked in (lambda: mask.json(data, tally), lambda: _watched(mask, data, tally)):
+        try:
+            out = masked()
+        except CannotMask:
+            continue
+        assert SECRET not in out, out
+
+
+def _watched(mask: Mask, data: bytes, tally: Tally) -> bytes:
+    watch = WatchMask(mask, tally)
+    return watch.feed(data[:7]) + watch.feed(data[7:]) + watch.finish()
+
+
 def _swallowed(text: str) -> bool:
     """Whether a last line may belong to what stands before it: a quote, a document, a comment."""
     return any(
@@ -226,6 +269,11 @@ _PARAMETERS = {
     "options": "-c search_path=public",
     "client_encoding": "UTF8",
 }
+
+_POD = (
+    b'{"metadata":{"name":"p"},"spec":{"hostPID":true,"replicas":0,"containers":[{"image":"x","securityContext":'
+    b'{"capabilities":{"add":["A"]}}}],"volumes":[{"secret":{"secretName":"s"}}]}}'
+)
 
 TARGETS = (
     Target(
@@ -338,5 +386,40 @@ TARGETS = (
         _sftp,
     ),
     Target("stream", STREAMS, _stream),
+    Target(
+        "kubernetes-request",
+        [
+            b"GET /api/v1/namespaces/prod/pods/web-1/log?follow=true&tailLines=5",
+            b"POST /api/v1/namespaces/a/pods/w/exec?command=sh&command=-c&command=ls%20-l%3B+id&tty=1&stdin=true",
+            b"DELETE /apis/apps/v1/watch/namespaces/a/deployments?labelSelector=a%3Db&fieldSelector=metadata.name%3Dx",
+            b"PUT /api/v1/proxy/namespaces/a/services/https:w:443/x/y/?a=1&a=2",
+        ],
+        _kubernetes_request,
+    ),
+    Target(
+        "kubernetes-body",
+        [
+            b"application/json\n" + _POD,
+            b"application/yaml\nspec:\n  hostPID: true\n  containers:\n  - {image: x, args: ['a', \"b\"]}\n",
+            b"application/merge-patch+json\n" + _POD,
+            b'application/json-patch+json\n[{"op":"add","path":"/spec/template/spec/0/image","value":"x"},'
+            b'{"op":"remove","path":"/metadata/finalizers/0"}]',
+            b"application/apply-patch+yaml\n" + _POD,
+        ],
+        _kubernetes_body,
+    ),
+    Target(
+        "kubernetes-answer",
+        [
+            b'{"kind":"SecretList","items":[{"data":{"a":"eA=="},"metadata":{"annotations":{"x":"'
+            + SECRET
+            + b'"}}}]}',
+            b'{"type":"ADDED","object":{"kind":"Secret","data":{},"stringData":{"b":"'
+            + SECRET
+            + b'"}}}\n' * 2,
+            b'{"kind":"Table","columnDefinitions":[{"name":"A"}],"rows":[{"cells":["' + SECRET + b'",5]}]}',
+        ],
+        _kubernetes_answer,
+    ),
     Target("prose", [b"key (email)=(" + SECRET + b") already exists", b"card 4111 1111 1111 1111"], _prose),
 )
