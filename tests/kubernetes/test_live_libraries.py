@@ -7,7 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import kr8s
+import lightkube
 import pytest
+from kubernetes_asyncio import client as kubernetes
+from kubernetes_asyncio import config
+from kubernetes_asyncio import stream as streaming
+from kubernetes_asyncio import watch as watching
 
 from tests.kubernetes.stage import Stage, staged
 from tests.testbed.cluster.streams import Streams
@@ -15,13 +21,6 @@ from tests.testbed.processes import PATIENCE_SECONDS
 from vedette.client import kube
 
 pytestmark = pytest.mark.live
-_WHY = "not in this environment yet: requirements/test.in names it, the lock is written anew by make lock"
-kubernetes = pytest.importorskip("kubernetes_asyncio.client", reason=_WHY)
-config = pytest.importorskip("kubernetes_asyncio.config", reason=_WHY)
-streaming = pytest.importorskip("kubernetes_asyncio.stream", reason=_WHY)
-watching = pytest.importorskip("kubernetes_asyncio.watch", reason=_WHY)
-lightkube = pytest.importorskip("lightkube", reason=_WHY)
-kr8s = pytest.importorskip("kr8s", reason=_WHY)
 REFUSING: list[dict[str, Any]] = [
     {
         "name": "agents",
